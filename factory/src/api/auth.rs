@@ -1,0 +1,77 @@
+//! Who is calling: the API token in `OSF-TOKEN`, or a bearer token, which clients of this API encode
+//! in base64 once more.
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::Reply;
+use crate::factory::Factory;
+use crate::secret::Secret;
+
+const API_TOKEN: &str = "OSF-TOKEN";
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The caller, or the 401 to answer.
+pub(super) async fn authorise(factory: &Factory, headers: &HeaderMap) -> Result<Caller, Reply> {
+    let denied = || Reply::message(StatusCode::UNAUTHORIZED, "a valid API token is needed");
+    let token = presented(headers).ok_or_else(denied)?;
+    match factory.database.token_name(&token).await? {
+        Some(name) => Ok(Caller { token_name: name }),
+        None => Err(denied()),
+    }
+}
+
+/// Somebody with a valid token.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// What the operator called the token; fit for a log.
+    pub(super) token_name: String,
+}
+
+fn presented(headers: &HeaderMap) -> Option<Secret> {
+    if let Some(value) = headers.get(API_TOKEN) {
+        return Some(Secret::presented(value.to_str().ok()?.into()));
+    }
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return None;
+    }
+    let token = BASE64.decode(encoded.trim()).ok()?;
+    String::from_utf8(token).ok().map(Secret::presented)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn token(name: &'static str, value: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        presented(&headers).map(|secret| secret.expose().to_owned())
+    }
+
+    #[test]
+    fn both_headers_carry_the_token() {
+        assert_eq!(token("osf-token", "abc").as_deref(), Some("abc"));
+        assert_eq!(
+            token("authorization", "Bearer YWJjZA==").as_deref(),
+            Some("abcd")
+        );
+        assert_eq!(
+            token("authorization", "bearer YWJjZA").as_deref(),
+            Some("abcd")
+        );
+        assert_eq!(token("authorization", "Bearer %%%"), None);
+        assert_eq!(token("authorization", "Basic YWJjZA=="), None);
+        assert_eq!(token("authorization", "Bearer"), None);
+    }
+}

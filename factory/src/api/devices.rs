@@ -1,0 +1,50 @@
+//! `/ota/devices/`: a device registers, an operator lists.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use super::Reply;
+use super::auth::authorise;
+use super::wire::Registration;
+use crate::factory::Factory;
+use crate::registration::{Outcome, register as register_device};
+
+/// HEAD and GET: whether the API is there, and with a token, the devices.
+pub(super) async fn list(
+    State(factory): State<Arc<Factory>>,
+    headers: HeaderMap,
+) -> Result<Reply, Reply> {
+    authorise(&factory, &headers).await?;
+    let devices = factory.database.devices().await?;
+    Ok(Reply::json(StatusCode::OK, json!({ "devices": devices })))
+}
+
+/// POST: signs a device's CSR and enters the device.
+pub(super) async fn register(
+    State(factory): State<Arc<Factory>>,
+    request: Request,
+) -> Result<Reply, Reply> {
+    let caller = authorise(&factory, request.headers()).await?;
+    let body = Bytes::from_request(request, &())
+        .await
+        .map_err(|refused| Reply::message(refused.status(), &refused.body_text()))?;
+    let registration = Registration::read(&body, &factory.name).map_err(|errors| {
+        tracing::info!(?errors, "registration refused");
+        Reply::json(StatusCode::BAD_REQUEST, json!({ "errors": errors }))
+    })?;
+    let uuid = registration.uuid.clone();
+    let outcome = register_device(&factory, registration).await?;
+    tracing::info!(uuid, token = caller.token_name, %outcome, "registration");
+    Ok(match outcome {
+        Outcome::Registered(files) => Reply::json(StatusCode::CREATED, json!(files)),
+        Outcome::OtherKey => Reply::message(StatusCode::CONFLICT, "Device already exists"),
+        Outcome::Denied => Reply::message(
+            StatusCode::CONFLICT,
+            "Device was deleted and its UUID is denied",
+        ),
+    })
+}

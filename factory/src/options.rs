@@ -1,0 +1,154 @@
+//! What a caller may choose, and the checks that need no machine.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::Error;
+
+/// How to serve one factory.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Directory of all state; created with mode 700 if it is missing.
+    pub data_dir: PathBuf,
+    /// The factory's name: the OU of every certificate it issues.
+    pub factory: String,
+    /// Address of the registration API; port 0 takes a free one.
+    pub api_listen: SocketAddr,
+    /// Address of the Device Gateway; port 0 takes a free one.
+    pub gateway_listen: SocketAddr,
+    /// DNS names or IP addresses under which both are reached; the first one is in the URLs. The
+    /// certificates also hold `localhost` and `127.0.0.1`, always.
+    pub hosts: Vec<String>,
+    /// HTTPS with a generated CA, or plain HTTP, which is refused off the loopback addresses.
+    pub api_tls: bool,
+}
+
+impl ServeOptions {
+    /// Free ports of 127.0.0.1, `localhost` in URLs, HTTPS.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>, factory: impl Into<String>) -> Self {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            data_dir: data_dir.into(),
+            factory: factory.into(),
+            api_listen: any_port,
+            gateway_listen: any_port,
+            hosts: vec!["localhost".into()],
+            api_tls: true,
+        }
+    }
+
+    /// The hosts as the certificates name them, or why the options cannot be served.
+    pub(crate) fn checked_hosts(&self) -> Result<Vec<Host>, Error> {
+        if !is_factory_name(&self.factory) {
+            return Err(Error::FactoryName(self.factory.clone()));
+        }
+        if !self.api_tls && !self.api_listen.ip().is_loopback() {
+            return Err(Error::PlainHttp(self.api_listen));
+        }
+        let mut hosts = Vec::new();
+        let always = ["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
+        for text in self.hosts.iter().chain(&always) {
+            let host = Host::parse(text)?;
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        Ok(hosts)
+    }
+}
+
+/// One way to reach the factory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// An IP address.
+    Address(IpAddr),
+    /// A DNS name in lower case.
+    Name(String),
+}
+
+impl Host {
+    fn parse(text: &str) -> Result<Self, Error> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if text.len() <= 253 && text.split('.').all(label) {
+            Ok(Self::Name(text.to_ascii_lowercase()))
+        } else {
+            Err(Error::Host(text.into()))
+        }
+    }
+
+    /// As a URL writes it with a port: IPv6 addresses in brackets (RFC 3986, 3.2.2).
+    pub(crate) fn authority(&self, port: u16) -> String {
+        match self {
+            Self::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+            Self::Address(IpAddr::V4(address)) => format!("{address}:{port}"),
+            Self::Name(name) => format!("{name}:{port}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(formatter),
+            Self::Name(name) => name.fmt(formatter),
+        }
+    }
+}
+
+/// Whether a text is safe as a CN or OU, in a URL and in a log line.
+pub(crate) fn is_identifier(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+}
+
+fn is_factory_name(text: &str) -> bool {
+    is_identifier(text) && !text.contains(':')
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_always_named_once() {
+        let mut options = ServeOptions::new("/nowhere", "acme");
+        assert_eq!(options.checked_hosts().unwrap().len(), 2);
+        options.hosts = vec!["Gw.Example.org".into(), "::1".into()];
+        let hosts = options.checked_hosts().unwrap();
+        assert_eq!(hosts[0].authority(8443), "gw.example.org:8443");
+        assert_eq!(hosts[1].authority(8443), "[::1]:8443");
+        assert_eq!(hosts.len(), 4);
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_served() {
+        let mut options = ServeOptions::new("/nowhere", "acme");
+        options.hosts = vec!["*.example.org".into()];
+        assert!(matches!(options.checked_hosts(), Err(Error::Host(_))));
+        options = ServeOptions::new("/nowhere", "a/b");
+        assert!(matches!(
+            options.checked_hosts(),
+            Err(Error::FactoryName(_))
+        ));
+        options = ServeOptions::new("/nowhere", "acme");
+        options.api_tls = false;
+        assert!(options.checked_hosts().is_ok());
+        options.api_listen = "0.0.0.0:80".parse().unwrap();
+        assert!(matches!(options.checked_hosts(), Err(Error::PlainHttp(_))));
+    }
+}

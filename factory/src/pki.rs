@@ -1,0 +1,290 @@
+//! The factory's keys and certificates: made once, then only read. See `profile` for their shapes.
+//!
+//! Layout of the data directory: `pki/factory_ca.*` (root of trust), `pki/online-ca.*` (signs device
+//! CSRs), `pki/tls.*` (Device Gateway), and, apart from that PKI, `api-ca.pem` with `pki/api-ca.key`
+//! and `pki/api.*` for HTTPS on the API.
+
+pub(crate) mod csr;
+mod issue;
+mod key;
+mod profile;
+mod subject;
+
+use std::path::{Path, PathBuf};
+
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, DecodePem as _, EncodePem as _, pem::LineEnding};
+
+pub(crate) use csr::DeviceCsr;
+pub(crate) use issue::{Ca, expires_within};
+pub(crate) use key::{Key, PublicKey};
+pub(crate) use profile::Profile;
+pub(crate) use subject::Subject;
+
+use crate::options::Host;
+use crate::{Error, files};
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// Every certificate that serving needs, with the keys that we hold.
+#[derive(Debug)]
+pub(crate) struct Pki {
+    /// Root of trust: devices verify the Device Gateway with it.
+    pub(crate) root_pem: String,
+    /// Where the root certificate is.
+    pub(crate) root_file: PathBuf,
+    /// Signs device CSRs.
+    pub(crate) online_ca: Ca,
+    /// The Device Gateway's own.
+    pub(crate) gateway: Identity,
+    /// The API's own, if it speaks HTTPS.
+    pub(crate) api: Identity,
+    /// Where the CA of the API's certificate is.
+    pub(crate) api_ca_file: PathBuf,
+}
+
+/// A TLS server's key and certificate.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: Key,
+    pub(crate) certificate: Certificate,
+}
+
+impl Pki {
+    /// Reads what is there and makes what is missing; a start that was cut short is continued. The
+    /// caller holds the data directory's lock.
+    pub(crate) fn open(data_dir: &Path, factory: &str, hosts: &[Host]) -> Result<Self, Error> {
+        let dir = data_dir.join("pki");
+        files::create_private_dir(&dir)?;
+
+        let root_file = dir.join("factory_ca.pem");
+        let root = Root::open(&dir.join("factory_ca.key"), &root_file, factory)?;
+        let online_ca = open_online_ca(&dir, factory, &root)?;
+        let gateway = open_gateway(&dir, factory, hosts, &root)?;
+
+        let api_ca_file = data_dir.join("api-ca.pem");
+        let api_ca = Ca::open_self_signed(
+            &dir.join("api-ca.key"),
+            &api_ca_file,
+            Profile::ApiCa,
+            &Subject::new("lmp-factory API CA", factory),
+        )?;
+        let api = open_api(&dir, factory, hosts, &api_ca)?;
+
+        Ok(Self {
+            root_pem: to_pem(root.certificate())?,
+            root_file,
+            online_ca,
+            gateway,
+            api,
+            api_ca_file,
+        })
+    }
+}
+
+/// The root of trust, whose key its owner may have taken away.
+enum Root {
+    Here(Ca),
+    Offline {
+        certificate: Certificate,
+        key: PathBuf,
+    },
+}
+
+impl Root {
+    fn open(key: &Path, path: &Path, factory: &str) -> Result<Self, Error> {
+        match (read(path)?, files::read_if_present(key)?) {
+            (Some(certificate), None) => Ok(Self::Offline {
+                certificate,
+                key: key.into(),
+            }),
+            _ => {
+                let subject = Subject::new("Factory-CA", factory);
+                Ca::open_self_signed(key, path, Profile::Root, &subject).map(Self::Here)
+            }
+        }
+    }
+
+    fn certificate(&self) -> &Certificate {
+        match self {
+            Self::Here(ca) => &ca.certificate,
+            Self::Offline { certificate, .. } => certificate,
+        }
+    }
+
+    fn issue(
+        &self,
+        profile: Profile<'_>,
+        subject: &Subject,
+        key: PublicKey,
+        path: &Path,
+    ) -> Result<Certificate, Error> {
+        match self {
+            Self::Here(ca) => ca.issue(profile, subject, key),
+            Self::Offline { key, .. } => Err(Error::RootOffline {
+                key: key.clone(),
+                wanted: path.into(),
+            }),
+        }
+    }
+}
+
+fn open_online_ca(dir: &Path, factory: &str, root: &Root) -> Result<Ca, Error> {
+    let path = dir.join("online-ca.pem");
+    let (key, certificate) = open_pair(&dir.join("online-ca.key"), &path)?;
+    let certificate = match certificate {
+        Some(certificate) => certificate,
+        None => {
+            let subject = Subject::new("online-ca", factory);
+            let certificate = root.issue(Profile::DeviceCa, &subject, key.public(), &path)?;
+            write(&path, &certificate)?;
+            certificate
+        }
+    };
+    Ca::new(key, certificate, &path)
+}
+
+/// The gateway's certificate lives as long as the devices that pin its root, so it is replaced only
+/// when a host is missing from it.
+fn open_gateway(dir: &Path, factory: &str, hosts: &[Host], root: &Root) -> Result<Identity, Error> {
+    let path = dir.join("tls.pem");
+    let (key, certificate) = open_pair(&dir.join("tls.key"), &path)?;
+    if let Some(certificate) = certificate
+        && profile::covers(&certificate, hosts)
+    {
+        return Ok(Identity { key, certificate });
+    }
+    let subject = Subject::new(&hosts[0].to_string(), factory);
+    let certificate = root.issue(Profile::GatewayTls(hosts), &subject, key.public(), &path)?;
+    write(&path, &certificate)?;
+    Ok(Identity { key, certificate })
+}
+
+/// The API's certificate is renewed a month before it ends, because clients do not pin it.
+fn open_api(dir: &Path, factory: &str, hosts: &[Host], ca: &Ca) -> Result<Identity, Error> {
+    let path = dir.join("api.pem");
+    let (key, certificate) = open_pair(&dir.join("api.key"), &path)?;
+    if let Some(certificate) = certificate
+        && profile::covers(&certificate, hosts)
+        && !expires_within(&certificate, 30 * DAY)
+    {
+        return Ok(Identity { key, certificate });
+    }
+    let subject = Subject::new(&hosts[0].to_string(), factory);
+    let certificate = ca.issue(Profile::ApiTls(hosts), &subject, key.public())?;
+    write(&path, &certificate)?;
+    Ok(Identity { key, certificate })
+}
+
+/// Reads a key and its certificate. A missing key is made only where no certificate speaks for it.
+fn open_pair(key_path: &Path, path: &Path) -> Result<(Key, Option<Certificate>), Error> {
+    let key = Key::read(key_path)?;
+    match (key, read(path)?) {
+        (Some(key), Some(certificate)) => {
+            key.expect_certified_by(&certificate, path)?;
+            Ok((key, Some(certificate)))
+        }
+        (Some(key), None) => Ok((key, None)),
+        (None, None) => Ok((Key::create(key_path)?, None)),
+        (None, Some(_)) => Err(Error::Pki {
+            path: path.into(),
+            reason: format!("its key '{}' is missing", key_path.display()),
+        }),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Certificate>, Error> {
+    let Some(pem) = files::read_if_present(path)? else {
+        return Ok(None);
+    };
+    let certificate = Certificate::from_pem(&pem).map_err(|error| Error::Pki {
+        path: path.into(),
+        reason: format!("not one certificate in PEM: {error}"),
+    })?;
+    Ok(Some(certificate))
+}
+
+fn write(path: &Path, certificate: &Certificate) -> Result<(), Error> {
+    files::write(path, to_pem(certificate)?.as_bytes(), files::PUBLIC)
+}
+
+/// A certificate in PEM, with a final newline.
+pub(crate) fn to_pem(certificate: &Certificate) -> Result<String, Error> {
+    Ok(certificate.to_pem(LineEnding::LF)?)
+}
+
+/// The subject and public key of a certificate that a TLS handshake has already verified; `None` if
+/// it is not shaped like a device's.
+pub(crate) fn read_peer(der: &[u8]) -> Option<(Subject, PublicKey)> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let tbs = certificate.tbs_certificate();
+    let subject = Subject::read(tbs.subject()).ok()?;
+    let key = PublicKey::read(tbs.subject_public_key_info())?;
+    Some((subject, key))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn hosts(options: &[&str]) -> Vec<Host> {
+        let mut served = crate::ServeOptions::new("/nowhere", "acme");
+        served.hosts = options.iter().map(ToString::to_string).collect();
+        served.checked_hosts().unwrap()
+    }
+
+    #[test]
+    fn a_second_start_reuses_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let second = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        assert_eq!(first.root_pem, second.root_pem);
+        assert_eq!(first.online_ca.certificate, second.online_ca.certificate);
+        assert_eq!(first.gateway.certificate, second.gateway.certificate);
+        assert_eq!(first.api.certificate, second.api.certificate);
+    }
+
+    #[test]
+    fn a_new_host_replaces_only_the_server_certificates() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let second = Pki::open(dir.path(), "acme", &hosts(&["10.0.2.2"])).unwrap();
+        assert_eq!(first.root_pem, second.root_pem);
+        assert_eq!(first.online_ca.certificate, second.online_ca.certificate);
+        assert_ne!(first.gateway.certificate, second.gateway.certificate);
+        assert_eq!(first.gateway.key.public(), second.gateway.key.public());
+    }
+
+    #[test]
+    fn a_start_that_was_cut_short_is_continued() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        std::fs::remove_file(dir.path().join("pki/online-ca.pem")).unwrap();
+        std::fs::remove_file(dir.path().join("pki/tls.pem")).unwrap();
+        std::fs::remove_file(dir.path().join("pki/tls.key")).unwrap();
+        let second = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        assert_eq!(first.root_pem, second.root_pem);
+    }
+
+    #[test]
+    fn the_root_key_may_be_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        std::fs::remove_file(dir.path().join("pki/factory_ca.key")).unwrap();
+        let second = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        assert_eq!(first.root_pem, second.root_pem);
+        let refused = Pki::open(dir.path(), "acme", &hosts(&["gw.example.org"])).unwrap_err();
+        assert!(matches!(refused, Error::RootOffline { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let pki = dir.path().join("pki");
+        std::fs::rename(pki.join("api.key"), pki.join("online-ca.key")).unwrap();
+        let refused = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap_err();
+        assert!(matches!(refused, Error::Pki { .. }), "{refused}");
+    }
+}

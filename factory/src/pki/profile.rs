@@ -1,0 +1,171 @@
+//! The shapes of certificates: which extensions, how critical, how long.
+
+use std::net::IpAddr;
+
+use x509_cert::Certificate;
+use x509_cert::TbsCertificate;
+use x509_cert::builder::Result;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::der::asn1::{Ia5String, OctetString};
+use x509_cert::der::oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
+    SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::ext::{Extension, ToExtension};
+use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
+
+use super::DAY;
+use crate::options::Host;
+
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Profile<'a> {
+    /// Root of trust of the factory.
+    Root,
+    /// Signs devices.
+    DeviceCa,
+    /// The Device Gateway, under these hosts.
+    GatewayTls(&'a [Host]),
+    /// A device.
+    Device,
+    /// Signs the API's certificate.
+    ApiCa,
+    /// The API, under these hosts.
+    ApiTls(&'a [Host]),
+}
+
+impl Profile<'_> {
+    /// Longest lifetime in seconds; the issuer's end may cut it short.
+    pub(super) fn lifetime(self) -> u64 {
+        match self {
+            Self::Root | Self::Device => 20 * 365 * DAY,
+            Self::DeviceCa | Self::GatewayTls(_) | Self::ApiCa => 10 * 365 * DAY,
+            // Browsers and Apple's TLS refuse server certificates of more than 398 days.
+            Self::ApiTls(_) => 397 * DAY,
+        }
+    }
+
+    fn basic_constraints(self) -> Option<BasicConstraints> {
+        match self {
+            Self::Root => Some(BasicConstraints {
+                ca: true,
+                path_len_constraint: None,
+            }),
+            Self::DeviceCa | Self::ApiCa => Some(BasicConstraints {
+                ca: true,
+                path_len_constraint: Some(0),
+            }),
+            Self::GatewayTls(_) | Self::ApiTls(_) | Self::Device => None,
+        }
+    }
+
+    fn key_usage(self) -> KeyUsage {
+        match self {
+            Self::Root => KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
+            Self::DeviceCa | Self::ApiCa => KeyUsage(KeyUsages::KeyCertSign.into()),
+            Self::GatewayTls(_) | Self::ApiTls(_) | Self::Device => {
+                KeyUsage(KeyUsages::DigitalSignature.into())
+            }
+        }
+    }
+
+    /// The extended key usage and whether it is critical.
+    fn extended_key_usage(self) -> Option<(bool, ExtendedKeyUsage)> {
+        match self {
+            Self::Root => Some((
+                false,
+                ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH]),
+            )),
+            Self::DeviceCa | Self::ApiCa => None,
+            Self::GatewayTls(_) | Self::ApiTls(_) => {
+                Some((true, ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH])))
+            }
+            Self::Device => Some((true, ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH]))),
+        }
+    }
+
+    fn alternative_names(self) -> Result<Option<SubjectAltName>> {
+        let (Self::GatewayTls(hosts) | Self::ApiTls(hosts)) = self else {
+            return Ok(None);
+        };
+        let names = hosts.iter().map(general_name).collect::<Result<_>>()?;
+        Ok(Some(SubjectAltName(names)))
+    }
+}
+
+fn general_name(host: &Host) -> Result<GeneralName> {
+    Ok(match host {
+        Host::Name(name) => GeneralName::DnsName(Ia5String::new(name)?),
+        Host::Address(IpAddr::V4(address)) => {
+            GeneralName::IpAddress(OctetString::new(address.octets())?)
+        }
+        Host::Address(IpAddr::V6(address)) => {
+            GeneralName::IpAddress(OctetString::new(address.octets())?)
+        }
+    })
+}
+
+/// Whether a certificate's alternative names hold every host.
+pub(super) fn covers(certificate: &Certificate, hosts: &[Host]) -> bool {
+    let Ok(Some((_, SubjectAltName(names)))) = certificate.tbs_certificate().get_extension() else {
+        return false;
+    };
+    hosts
+        .iter()
+        .all(|host| general_name(host).is_ok_and(|name| names.contains(&name)))
+}
+
+/// A profile with its names filled in: what the builder asks for.
+pub(super) struct Filled<'a> {
+    pub(super) profile: Profile<'a>,
+    pub(super) issuer: Name,
+    pub(super) subject: Name,
+    /// The issuer's own identifier, if it carries one; otherwise it is computed from its key.
+    pub(super) issuer_key_id: Option<SubjectKeyIdentifier>,
+}
+
+impl BuilderProfile for Filled<'_> {
+    fn get_issuer(&self, _: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        key: SubjectPublicKeyInfoRef<'_>,
+        issuer_key: SubjectPublicKeyInfoRef<'_>,
+        tbs: &TbsCertificate,
+    ) -> Result<Vec<Extension>> {
+        let mut extensions = Vec::new();
+        let subject = tbs.subject();
+        if let Some(constraints) = self.profile.basic_constraints() {
+            extensions.push((true, &constraints).to_extension(subject, &extensions)?);
+            let key_id = SubjectKeyIdentifier::try_from(key)?;
+            extensions.push((&key_id).to_extension(subject, &extensions)?);
+        }
+        if self.issuer != self.subject {
+            let key_id = match &self.issuer_key_id {
+                Some(SubjectKeyIdentifier(id)) => AuthorityKeyIdentifier {
+                    key_identifier: Some(id.clone()),
+                    ..AuthorityKeyIdentifier::default()
+                },
+                None => AuthorityKeyIdentifier::try_from(issuer_key)?,
+            };
+            extensions.push((&key_id).to_extension(subject, &extensions)?);
+        }
+        extensions.push((true, &self.profile.key_usage()).to_extension(subject, &extensions)?);
+        if let Some((critical, usage)) = self.profile.extended_key_usage() {
+            extensions.push((critical, &usage).to_extension(subject, &extensions)?);
+        }
+        if let Some(names) = self.profile.alternative_names()? {
+            extensions.push((false, &names).to_extension(subject, &extensions)?);
+        }
+        Ok(extensions)
+    }
+}

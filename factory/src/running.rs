@@ -1,0 +1,176 @@
+//! Starts and stops the two ports of a factory.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::db::{Database, Device};
+use crate::factory::{Factory, Urls};
+use crate::gateway::TufRoot;
+use crate::listener::Listener;
+use crate::options::{Host, ServeOptions};
+use crate::pki::Pki;
+use crate::secret::Secret;
+use crate::{Error, api, files, gateway, tls};
+
+/// A factory that is being served. Dropping it cuts every connection off; see [`Running::stop`].
+#[derive(Debug)]
+pub struct Running {
+    factory: Arc<Factory>,
+    api_token: Option<Secret>,
+    stop: watch::Sender<bool>,
+    ports: JoinSet<()>,
+    // Held until everything else is gone, so that two processes never share the directory.
+    _lock: File,
+}
+
+/// Serves a factory; creates its keys, certificates, database and first token where they are missing.
+pub async fn start(options: ServeOptions) -> Result<Running, Error> {
+    let hosts = options.checked_hosts()?;
+    let ServeOptions {
+        data_dir,
+        factory,
+        api_listen,
+        gateway_listen,
+        hosts: _,
+        api_tls,
+    } = options;
+    files::create_private_dir(&data_dir)?;
+    let lock = files::lock(&data_dir)?;
+    let database = Database::create(&data_dir, &factory).await?;
+    let pki = Pki::open(&data_dir, &factory, &hosts)?;
+    let tuf_root = TufRoot::open(&data_dir)?;
+
+    // Ports come before the first token: a start that fails must not use it up.
+    let (api_socket, api_port) = listen(api_listen).await?;
+    let (gateway_socket, gateway_port) = listen(gateway_listen).await?;
+    let api_acceptor = if api_tls {
+        Some(tls::public(&pki.api)?)
+    } else {
+        None
+    };
+    let gateway_acceptor = tls::mutual(&pki.gateway, &[&pki.online_ca.certificate])?;
+    let api_token = database.create_first_token().await?;
+
+    let factory = Arc::new(Factory {
+        name: factory,
+        database,
+        urls: urls(&hosts[0], api_tls, api_port, gateway_port),
+        pki,
+        tuf_root,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let mut ports = JoinSet::new();
+    let api = Listener {
+        socket: api_socket,
+        tls: api_acceptor,
+        router: api::router(Arc::clone(&factory)),
+    };
+    let gateway = Listener {
+        socket: gateway_socket,
+        tls: Some(gateway_acceptor),
+        router: gateway::router(Arc::clone(&factory)),
+    };
+    ports.spawn(api.serve(stopped.clone()));
+    ports.spawn(gateway.serve(stopped));
+    Ok(Running {
+        factory,
+        api_token,
+        stop,
+        ports,
+        _lock: lock,
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, u16), Error> {
+    let failed = |source| Error::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
+    let port = socket.local_addr().map_err(failed)?.port();
+    Ok((socket, port))
+}
+
+fn urls(host: &Host, api_tls: bool, api_port: u16, gateway_port: u16) -> Urls {
+    let scheme = if api_tls { "https" } else { "http" };
+    let api = format!("{scheme}://{}", host.authority(api_port));
+    Urls {
+        device_api: format!("{api}/ota/devices/"),
+        api,
+        gateway: format!("https://{}", host.authority(gateway_port)),
+    }
+}
+
+impl Running {
+    /// Where the factory is reached.
+    #[must_use]
+    pub fn urls(&self) -> &Urls {
+        &self.factory.urls
+    }
+
+    /// The API token, if this start created it: only its hash is stored.
+    #[must_use]
+    pub fn api_token(&self) -> Option<&str> {
+        self.api_token.as_ref().map(Secret::expose)
+    }
+
+    /// The CA, in PEM, that clients of the API trust. It exists without HTTPS too.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.factory.pki.api_ca_file.clone()
+    }
+
+    /// The factory's root of trust, in PEM: it verifies the Device Gateway.
+    #[must_use]
+    pub fn root_file(&self) -> PathBuf {
+        self.factory.pki.root_file.clone()
+    }
+
+    /// The registered devices, oldest first.
+    pub async fn devices(&self) -> Result<Vec<Device>, Error> {
+        self.factory.database.devices().await
+    }
+
+    /// Deletes a device; its UUID is denied from now on.
+    pub async fn delete_device(&self, uuid: &str) -> Result<(), Error> {
+        self.factory.database.delete(uuid).await
+    }
+
+    /// Stops within a second: requests under way may finish, then connections are cut off.
+    pub async fn stop(mut self) {
+        self.shut_down().await;
+    }
+
+    pub(crate) async fn shut_down(&mut self) {
+        self.stop.send_replace(true);
+        while self.ports.join_next().await.is_some() {}
+        self.factory.database.close().await;
+    }
+}
+
+/// Makes an API token for the factory in a data directory; it is not stored and cannot be shown again.
+pub async fn create_token(data_dir: &Path, name: &str) -> Result<String, Error> {
+    let database = Database::open(data_dir).await?;
+    let token = database.create_token(name).await?;
+    database.close().await;
+    Ok(token.expose().to_owned())
+}
+
+/// The registered devices of the factory in a data directory, oldest first.
+pub async fn list_devices(data_dir: &Path) -> Result<Vec<Device>, Error> {
+    let database = Database::open(data_dir).await?;
+    let devices = database.devices().await?;
+    database.close().await;
+    Ok(devices)
+}
+
+/// Deletes a device from the factory in a data directory; its UUID is denied from now on.
+pub async fn delete_device(data_dir: &Path, uuid: &str) -> Result<(), Error> {
+    let database = Database::open(data_dir).await?;
+    database.delete(uuid).await?;
+    database.close().await;
+    Ok(())
+}

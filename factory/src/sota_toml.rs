@@ -1,0 +1,288 @@
+//! Writes a device's `sota.toml`. aktualizr reads it as INI and fioconfig as TOML, so only what both
+//! take is written: one line per key, no comment behind a value, no key or section twice.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+use std::fmt::Write as _;
+
+use toml_edit::Value;
+
+/// What the device's registration and the factory decide.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    /// The Device Gateway, `https://host:port`.
+    pub(crate) gateway_url: &'a str,
+    /// Where the device keeps its keys and certificates, as it said.
+    pub(crate) sota_dir: &'a PlainText,
+    pub(crate) hardware_id: &'a PlainText,
+    pub(crate) use_ostree_server: bool,
+}
+
+/// The values that a device asked for, by section and key; `None` leaves the key out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overrides(BTreeMap<String, BTreeMap<String, Option<String>>>);
+
+impl Overrides {
+    /// Adds a value in TOML source; empty source leaves the key out. The error says what is wrong.
+    pub(crate) fn add(&mut self, section: &str, key: &str, source: &str) -> Result<(), String> {
+        for name in [section, key] {
+            if !is_bare_key(name) {
+                return Err("section and key can hold only letters, digits, '_' and '-'".into());
+            }
+        }
+        let value = if source.is_empty() {
+            None
+        } else {
+            Some(parse_value(source)?)
+        };
+        match self.0.entry(section.into()).or_default().entry(key.into()) {
+            Entry::Occupied(_) => Err("given twice".into()),
+            Entry::Vacant(slot) => {
+                slot.insert(value);
+                Ok(())
+            }
+        }
+    }
+
+    /// Accepts a section without keys.
+    pub(crate) fn add_section(&mut self, section: &str) -> Result<(), String> {
+        if !is_bare_key(section) {
+            return Err("a section can hold only letters, digits, '_' and '-'".into());
+        }
+        self.0.entry(section.into()).or_default();
+        Ok(())
+    }
+}
+
+fn is_bare_key(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Exactly one TOML value, on one line and without a comment.
+fn parse_value(source: &str) -> Result<String, String> {
+    let value: Value = source
+        .parse()
+        .map_err(|_| "not exactly one TOML value".to_owned())?;
+    match value {
+        Value::String(text) => PlainText::parse(text.value()).map(|text| format!("\"{text}\"")),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            Ok(value.decorated("", "").to_string())
+        }
+        Value::Array(_) | Value::InlineTable(_) => {
+            Err("aktualizr reads one plain value per key, not a list or table".into())
+        }
+    }
+}
+
+/// Text that both readers take for the same in double quotes: aktualizr drops every quote and keeps
+/// backslashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlainText(String);
+
+impl PlainText {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text
+            .chars()
+            .any(|c| c == '"' || c == '\\' || c.is_control())
+        {
+            return Err("quotes, backslashes and control characters are not possible".into());
+        }
+        Ok(Self(text.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for PlainText {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The file's text.
+pub(crate) fn render(facts: &Facts<'_>, overrides: &Overrides) -> String {
+    let mut text = String::new();
+    let mut others: BTreeMap<&str, _> = overrides
+        .0
+        .iter()
+        .map(|(section, keys)| (section.as_str(), keys))
+        .collect();
+    let none = BTreeMap::new();
+    for (section, keys) in &defaults(facts) {
+        let wanted = others.remove(section).unwrap_or(&none);
+        let merged = keys
+            .iter()
+            .map(|(key, value)| (*key, wanted.get(*key).unwrap_or(value)));
+        let added = wanted
+            .iter()
+            .filter(|(key, _)| !keys.iter().any(|(known, _)| known == key))
+            .map(|(key, value)| (key.as_str(), value));
+        write_section(&mut text, section, merged.chain(added));
+    }
+    for (section, keys) in others {
+        let keys = keys.iter().map(|(key, value)| (key.as_str(), value));
+        write_section(&mut text, section, keys);
+    }
+    text
+}
+
+type Section = (&'static str, Vec<(&'static str, Option<String>)>);
+
+/// Sections and keys in the order in which the backend that devices know writes them.
+fn defaults(facts: &Facts<'_>) -> Vec<Section> {
+    let Facts {
+        gateway_url,
+        sota_dir,
+        hardware_id,
+        use_ostree_server,
+    } = facts;
+    // Facts are plain text or a URL of ours, so quotes around them are all that TOML needs.
+    let set = |value: &dyn std::fmt::Display| Some(format!("\"{value}\""));
+    let below = |file: &str| Some(format!("\"{sota_dir}/{file}\""));
+    let ostree_server = use_ostree_server.then(|| format!("\"{gateway_url}/ostree\""));
+    vec![
+        (
+            "tls",
+            vec![
+                ("server", set(gateway_url)),
+                ("ca_source", set(&"file")),
+                ("pkey_source", set(&"file")),
+                ("cert_source", set(&"file")),
+            ],
+        ),
+        (
+            "provision",
+            vec![
+                ("server", set(gateway_url)),
+                ("primary_ecu_hardware_id", set(hardware_id)),
+            ],
+        ),
+        (
+            "uptane",
+            vec![
+                ("repo_server", Some(format!("\"{gateway_url}/repo\""))),
+                ("key_source", set(&"file")),
+            ],
+        ),
+        (
+            "pacman",
+            vec![("type", set(&"ostree")), ("ostree_server", ostree_server)],
+        ),
+        (
+            "storage",
+            vec![("type", set(&"sqlite")), ("path", below(""))],
+        ),
+        (
+            "import",
+            vec![
+                ("tls_cacert_path", below("root.crt")),
+                ("tls_pkey_path", below("pkey.pem")),
+                ("tls_clientcert_path", below("client.pem")),
+            ],
+        ),
+    ]
+}
+
+fn write_section<'a>(
+    text: &mut String,
+    section: &str,
+    keys: impl Iterator<Item = (&'a str, &'a Option<String>)>,
+) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "[{section}]");
+    for (key, value) in keys {
+        let _ = match value {
+            Some(value) => writeln!(text, "{key} = {value}"),
+            None => writeln!(text, "# {key} is not set"),
+        };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn render_with(use_ostree_server: bool, overrides: &Overrides) -> String {
+        let facts = Facts {
+            gateway_url: "https://gw:8443",
+            sota_dir: &PlainText::parse("/var/sota").unwrap(),
+            hardware_id: &PlainText::parse("raspberrypi4-64").unwrap(),
+            use_ostree_server,
+        };
+        render(&facts, overrides)
+    }
+
+    #[test]
+    fn writes_the_defaults_in_order() {
+        let text = render_with(true, &Overrides::default());
+        assert_eq!(
+            text,
+            "[tls]\nserver = \"https://gw:8443\"\nca_source = \"file\"\npkey_source = \"file\"\n\
+             cert_source = \"file\"\n\n[provision]\nserver = \"https://gw:8443\"\n\
+             primary_ecu_hardware_id = \"raspberrypi4-64\"\n\n[uptane]\n\
+             repo_server = \"https://gw:8443/repo\"\nkey_source = \"file\"\n\n[pacman]\n\
+             type = \"ostree\"\nostree_server = \"https://gw:8443/ostree\"\n\n[storage]\n\
+             type = \"sqlite\"\npath = \"/var/sota/\"\n\n[import]\n\
+             tls_cacert_path = \"/var/sota/root.crt\"\ntls_pkey_path = \"/var/sota/pkey.pem\"\n\
+             tls_clientcert_path = \"/var/sota/client.pem\"\n"
+        );
+    }
+
+    #[test]
+    fn merges_the_overrides_of_a_token_registration() {
+        let mut overrides = Overrides::default();
+        for (section, key, source) in [
+            ("tls", "pkey_source", "\"pkcs11\""),
+            ("import", "tls_pkey_path", ""),
+            ("storage", "tls_pkey_path", ""),
+            ("pacman", "type", "\"ostree+compose_apps\""),
+            ("pacman", "reset_apps", "\" \""),
+            ("extra", "polling", " 300"),
+        ] {
+            overrides.add(section, key, source).unwrap();
+        }
+        let text = render_with(false, &overrides);
+        for line in [
+            "pkey_source = \"pkcs11\"",
+            "# tls_pkey_path is not set",
+            "type = \"ostree+compose_apps\"\n# ostree_server is not set\nreset_apps = \" \"\n",
+            "path = \"/var/sota/\"\n# tls_pkey_path is not set\n",
+            "\n[extra]\npolling = 300\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in:\n{text}");
+        }
+        assert!(!text.contains("\"ostree\"\n"));
+        text.parse::<toml_edit::DocumentMut>().unwrap();
+    }
+
+    #[test]
+    fn refuses_what_the_two_readers_would_read_differently() {
+        let add =
+            |section: &str, key: &str, source: &str| Overrides::default().add(section, key, source);
+        for source in [
+            "main",
+            "300 # seconds",
+            "\"a\"\nb = \"c\"",
+            "\"a\", \"b\"",
+            "\"a\\\"b\"",
+            "'back\\slash'",
+            "\"\"\"a\nb\"\"\"",
+            "[\"a\"]",
+            "{ a = 1 }",
+            " ",
+        ] {
+            assert!(add("pacman", "tags", source).is_err(), "{source}");
+        }
+        assert!(add("pacman]\n[tls", "tags", "1").is_err());
+        assert!(add("pacman", "a = 1\nb", "1").is_err());
+        assert!(add("pacman", "tags", "'single'").is_ok());
+    }
+}
