@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, SqlitePool};
 
 pub use devices::Device;
-pub(crate) use devices::{Entry, Issued, Standing};
+pub(crate) use devices::{Entry, Issued, Known, Standing};
 
 use crate::{Error, files};
 
@@ -94,7 +94,6 @@ pub(crate) fn seconds(time: SystemTime) -> i64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

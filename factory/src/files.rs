@@ -1,4 +1,6 @@
 //! The only writer of files. A file appears whole, with its final mode, or not at all.
+// The workspace bans these methods so that they stand in one place per crate; this is it.
+#![allow(clippy::disallowed_methods)]
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -86,7 +88,6 @@ pub(crate) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -71,7 +71,7 @@ async fn admit(
         issued: None,
     };
     match standing(&factory, &entry).await? {
-        Some(Standing::Known(device, _)) => request.extensions_mut().insert(device),
+        Some(Standing::Known(known)) => request.extensions_mut().insert(known.device),
         Some(Standing::OtherKey) => {
             return Err(refused("the device is registered with another key"));
         }

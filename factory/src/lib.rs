@@ -1,10 +1,10 @@
 //! The factory side of `lmp-device-register`: a factory's PKI, the API where devices register, and the
 //! Device Gateway where they check in.
 //!
-//! A registration's way: [`listener`] takes the connection, [`api`] asks who is calling and reads the
-//! body into its wire type, [`registration`] has [`pki`] sign the CSR, enters the device through
-//! [`db`], and has [`sota_toml`] write the device's configuration. [`gateway`] admits devices by the
-//! certificate that they prove. [`running`] starts and stops all of it; [`files`] is the only writer
+//! A registration's way: `listener` takes the connection, `api` asks who is calling and reads the
+//! body into its wire type, `registration` has `pki` sign the CSR, enters the device through
+//! `db`, and has `sota_toml` write the device's configuration. `gateway` admits devices by the
+//! certificate that they prove. `running` starts and stops all of it; `files` is the only writer
 //! of files.
 //!
 //! ```no_run

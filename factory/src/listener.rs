@@ -143,11 +143,94 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let mut request: Request = request.map(Body::new);
     request.extensions_mut().insert(peer);
-    match timeout(REQUEST_TIMEOUT, router.oneshot(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let late = "the request took too long";
-            Ok(Reply::message(StatusCode::REQUEST_TIMEOUT, late).into_response())
-        }
+    if let Ok(response) = timeout(REQUEST_TIMEOUT, router.oneshot(request)).await {
+        response
+    } else {
+        let late = "the request took too long";
+        Ok(Reply::message(StatusCode::REQUEST_TIMEOUT, late).into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A port on which `/wait` never answers; the clock is paused, so it jumps to the next timeout.
+    async fn serve() -> (TcpStream, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let router = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/wait", get(std::future::pending::<()>))
+            .route("/echo", post(|body: Bytes| async { body }));
+        let (stop, stopped) = watch::channel(false);
+        let listener = Listener {
+            socket,
+            tls: None,
+            router,
+        };
+        let served = tokio::spawn(listener.serve(stopped));
+        (TcpStream::connect(address).await.unwrap(), stop, served)
+    }
+
+    async fn until_closed(client: &mut TcpStream) -> String {
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_that_never_ends_is_cut_off() {
+        let (mut client, _stop, _served) = serve().await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+        let began = Instant::now();
+        until_closed(&mut client).await;
+        assert!(began.elapsed() <= HEADER_TIMEOUT + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed() {
+        let (mut client, _stop, _served) = serve().await;
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let began = Instant::now();
+        assert!(until_closed(&mut client).await.ends_with("hello"));
+        assert!(began.elapsed() <= HEADER_TIMEOUT + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_answered_with_408() {
+        let (mut client, _stop, _served) = serve().await;
+        let request = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf";
+        client.write_all(request).await.unwrap();
+        let began = Instant::now();
+        let answer = until_closed(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(began.elapsed() <= REQUEST_TIMEOUT + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_waits_only_so_long() {
+        let (mut client, stop, served) = serve().await;
+        client
+            .write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut idle = TcpStream::connect(client.peer_addr().unwrap())
+            .await
+            .unwrap();
+        let began = Instant::now();
+        stop.send_replace(true);
+        served.await.unwrap();
+        assert!(began.elapsed() <= GRACE + Duration::from_millis(10));
+        let _ = client.read(&mut [0; 1]).await;
+        let _ = idle.read(&mut [0; 1]).await;
     }
 }

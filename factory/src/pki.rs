@@ -93,15 +93,14 @@ enum Root {
 
 impl Root {
     fn open(key: &Path, path: &Path, factory: &str) -> Result<Self, Error> {
-        match (read(path)?, files::read_if_present(key)?) {
-            (Some(certificate), None) => Ok(Self::Offline {
+        if let (Some(certificate), None) = (read(path)?, files::read_if_present(key)?) {
+            Ok(Self::Offline {
                 certificate,
                 key: key.into(),
-            }),
-            _ => {
-                let subject = Subject::new("Factory-CA", factory);
-                Ca::open_self_signed(key, path, Profile::Root, &subject).map(Self::Here)
-            }
+            })
+        } else {
+            let subject = Subject::new("Factory-CA", factory);
+            Ca::open_self_signed(key, path, Profile::Root, &subject).map(Self::Here)
         }
     }
 
@@ -132,14 +131,13 @@ impl Root {
 fn open_online_ca(dir: &Path, factory: &str, root: &Root) -> Result<Ca, Error> {
     let path = dir.join("online-ca.pem");
     let (key, certificate) = open_pair(&dir.join("online-ca.key"), &path)?;
-    let certificate = match certificate {
-        Some(certificate) => certificate,
-        None => {
-            let subject = Subject::new("online-ca", factory);
-            let certificate = root.issue(Profile::DeviceCa, &subject, key.public(), &path)?;
-            write(&path, &certificate)?;
-            certificate
-        }
+    let certificate = if let Some(certificate) = certificate {
+        certificate
+    } else {
+        let subject = Subject::new("online-ca", factory);
+        let certificate = root.issue(Profile::DeviceCa, &subject, key.public(), &path)?;
+        write(&path, &certificate)?;
+        certificate
     };
     Ca::new(key, certificate, &path)
 }
@@ -224,7 +222,7 @@ pub(crate) fn read_peer(der: &[u8]) -> Option<(Subject, PublicKey)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 

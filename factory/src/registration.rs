@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::api::Registration;
-use crate::db::{Entry, Issued, Standing, now, seconds};
+use crate::db::{Entry, Issued, Known, Standing, now, seconds};
 use crate::factory::Factory;
 use crate::pki::{self, DeviceCsr, Profile};
 use crate::sota_toml::{Facts, render};
@@ -80,27 +80,28 @@ pub(crate) async fn register(
     };
 
     let database = &factory.database;
-    let found = match database.find(&entry.uuid, &entry.public_key_sha256).await? {
-        Some(standing) => standing,
-        None => {
-            let issued = issue(factory, &csr)?;
-            entry.issued = Some(issued.clone());
-            match database.enter(&entry).await? {
-                None => return Ok(registered(factory, issued, sota_toml)),
-                // The same device was faster on another connection.
-                Some(standing) => standing,
-            }
+    let found = if let Some(standing) = database.find(&entry.uuid, &entry.public_key_sha256).await?
+    {
+        standing
+    } else {
+        let issued = issue(factory, &csr)?;
+        entry.issued = Some(issued.clone());
+        match database.enter(&entry).await? {
+            None => return Ok(registered(factory, issued, sota_toml)),
+            // The same device was faster on another connection.
+            Some(standing) => standing,
         }
     };
     let issued = match found {
         Standing::OtherKey => return Ok(Outcome::OtherKey),
         Standing::Denied => return Ok(Outcome::Denied),
-        Standing::Known(device, Some(earlier))
-            if device.production == entry.production && still_good(factory, &earlier)? =>
-        {
-            earlier
-        }
-        Standing::Known(..) => issue(factory, &csr)?,
+        Standing::Known(known) => match *known {
+            Known {
+                device,
+                issued: Some(earlier),
+            } if device.production == entry.production && still_good(factory, &earlier)? => earlier,
+            _ => issue(factory, &csr)?,
+        },
     };
     entry.issued = Some(issued.clone());
     if !database.update(&entry).await? {
@@ -122,8 +123,8 @@ fn issue(factory: &Factory, csr: &DeviceCsr) -> Result<Issued, Error> {
 
 /// Whether a certificate can be answered again: it is in force and of the present CA.
 fn still_good(factory: &Factory, issued: &Issued) -> Result<bool, Error> {
-    let issuer = pki::to_pem(&factory.pki.online_ca.certificate)?;
-    Ok(issued.ends > now() && issued.issuer_pem == issuer)
+    let present = pki::to_pem(&factory.pki.online_ca.certificate)?;
+    Ok(issued.ends > now() && issued.issuer_pem == present)
 }
 
 fn registered(factory: &Factory, issued: Issued, sota_toml: String) -> Outcome {

@@ -64,7 +64,6 @@ pub(crate) fn random_serial() -> Result<[u8; 20], Error> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

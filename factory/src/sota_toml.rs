@@ -63,6 +63,7 @@ fn is_bare_key(name: &str) -> bool {
 /// Exactly one TOML value, on one line and without a comment.
 fn parse_value(source: &str) -> Result<String, String> {
     let value: Value = source
+        .trim_matches([' ', '\t'])
         .parse()
         .map_err(|_| "not exactly one TOML value".to_owned())?;
     match value {
@@ -206,7 +207,6 @@ fn write_section<'a>(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

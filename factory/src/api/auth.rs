@@ -49,7 +49,6 @@ fn presented(headers: &HeaderMap) -> Option<Secret> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

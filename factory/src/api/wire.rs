@@ -196,7 +196,6 @@ fn boolean(text: &str) -> Result<bool, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use serde_json::json;
 

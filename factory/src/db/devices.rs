@@ -53,11 +53,18 @@ pub(crate) struct Issued {
     pub(crate) ends: i64,
 }
 
+/// A registered device with the certificate that we signed for it, if we did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) device: Device,
+    pub(crate) issued: Option<Issued>,
+}
+
 /// How a UUID stands that comes with a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It is registered with this key.
-    Known(Device, Option<Issued>),
+    Known(Box<Known>),
     /// It is registered with another key.
     OtherKey,
     /// It was deleted.
@@ -90,7 +97,10 @@ impl Row {
             }),
             _ => None,
         };
-        Standing::Known(self.device, issued)
+        Standing::Known(Box::new(Known {
+            device: self.device,
+            issued,
+        }))
     }
 }
 
@@ -205,7 +215,7 @@ impl Database {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+
 mod tests {
     use super::*;
 
@@ -236,7 +246,10 @@ mod tests {
         let device = database.devices().await.unwrap().remove(0);
         assert_eq!(
             database.enter(&one).await.unwrap(),
-            Some(Standing::Known(device, one.issued.clone()))
+            Some(Standing::Known(Box::new(Known {
+                device,
+                issued: one.issued.clone()
+            })))
         );
         let other = database.enter(&entry("one", "other")).await.unwrap();
         assert_eq!(other, Some(Standing::OtherKey));

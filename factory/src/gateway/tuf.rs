@@ -45,14 +45,13 @@ impl TufRoot {
 
 /// The key in PKCS#8 DER, the form that ring makes and reads.
 fn open_key(path: &Path) -> Result<Ed25519KeyPair, Error> {
-    let pkcs8 = match files::read_if_present(path)?.map(Zeroizing::new) {
-        Some(pkcs8) => pkcs8,
-        None => {
-            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-                .map_err(|_| unusable(path, "the key cannot be made"))?;
-            files::write(path, made.as_ref(), files::PRIVATE)?;
-            Zeroizing::new(made.as_ref().to_vec())
-        }
+    let pkcs8 = if let Some(pkcs8) = files::read_if_present(path)?.map(Zeroizing::new) {
+        pkcs8
+    } else {
+        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+            .map_err(|_| unusable(path, "the key cannot be made"))?;
+        files::write(path, made.as_ref(), files::PRIVATE)?;
+        Zeroizing::new(made.as_ref().to_vec())
     };
     Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|_| unusable(path, "not an Ed25519 key"))
 }
@@ -94,7 +93,6 @@ fn unusable(path: &Path, reason: &str) -> Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use ring::signature::{ED25519, UnparsedPublicKey};
 

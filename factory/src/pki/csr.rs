@@ -57,7 +57,6 @@ impl DeviceCsr {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use x509_cert::builder::Builder as _;
     use x509_cert::der::EncodePem as _;

@@ -51,20 +51,19 @@ impl Ca {
         subject: &Subject,
     ) -> Result<Self, Error> {
         let (key, certificate) = super::open_pair(key_path, path)?;
-        let certificate = match certificate {
-            Some(certificate) => certificate,
-            None => {
-                let name = subject.to_name()?;
-                let signed = Signer {
-                    key: &key,
-                    name: name.clone(),
-                    key_id: None,
-                    ends: None,
-                }
-                .sign(profile, name, key.public())?;
-                super::write(path, &signed)?;
-                signed
+        let certificate = if let Some(certificate) = certificate {
+            certificate
+        } else {
+            let name = subject.to_name()?;
+            let signed = Signer {
+                key: &key,
+                name: name.clone(),
+                key_id: None,
+                ends: None,
             }
+            .sign(profile, name, key.public())?;
+            super::write(path, &signed)?;
+            signed
         };
         Self::new(key, certificate, path)
     }

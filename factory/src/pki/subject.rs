@@ -106,7 +106,6 @@ fn text(value: &Any) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::str::FromStr as _;
 

@@ -1,0 +1,219 @@
+//! The program: its output, its signals, its commands beside a running server.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::tool::{curl, output, run};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lmp-factory");
+
+/// A served factory in a process of its own, killed when the test fails.
+struct Served {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    facts: Value,
+}
+
+impl Served {
+    fn start(data_dir: &Path) -> Self {
+        let any = "127.0.0.1:0";
+        let mut child = Command::new(PROGRAM)
+            .args([
+                "serve",
+                "--factory",
+                "acme",
+                "--listen",
+                any,
+                "--gateway-listen",
+                any,
+                "--json",
+            ])
+            .arg("--data-dir")
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let facts = serde_json::from_str(&line).unwrap();
+        Self {
+            child,
+            output,
+            facts,
+        }
+    }
+
+    fn fact(&self, name: &str) -> &str {
+        self.facts[name].as_str().unwrap()
+    }
+
+    /// Sends a signal; the status and how long the end took.
+    fn end(mut self, signal: &str) -> (ExitStatus, Duration) {
+        let sent = Instant::now();
+        run("kill", [signal, &self.child.id().to_string()]);
+        let status = self.child.wait().unwrap();
+        let took = sent.elapsed();
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "", "more than one line");
+        (status, took)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_empty_directory_is_served_and_served_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("deep/data");
+    let first = Served::start(&data);
+    let token = first.fact("api_token").to_owned();
+    let root = std::fs::read(first.fact("root_file")).unwrap();
+    assert_eq!(
+        first.fact("device_api"),
+        format!("{}/ota/devices/", first.fact("api"))
+    );
+    assert!(first.fact("gateway").starts_with("https://localhost:"));
+    first.end("-TERM");
+
+    let second = Served::start(&data);
+    assert_eq!(second.facts["api_token"], Value::Null);
+    assert_eq!(std::fs::read(second.fact("root_file")).unwrap(), root);
+    let header = format!("OSF-TOKEN: {token}");
+    let list = curl(&[
+        "--cacert",
+        second.fact("ca_file"),
+        "-H",
+        &header,
+        second.fact("device_api"),
+    ]);
+    assert_eq!(
+        (list.status, list.json()),
+        (200, serde_json::json!({ "devices": [] }))
+    );
+}
+
+#[test]
+fn signals_end_it_within_a_second_whatever_is_open() {
+    for signal in ["-TERM", "-INT"] {
+        let dir = tempfile::tempdir().unwrap();
+        let served = Served::start(dir.path());
+        let port = |url: &str| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
+        // One that says nothing at all, and one in the middle of its handshake.
+        let _silent = TcpStream::connect(("127.0.0.1", port(served.fact("gateway")))).unwrap();
+        let mut started = TcpStream::connect(("127.0.0.1", port(served.fact("api")))).unwrap();
+        started.write_all(&[0x16, 3, 1]).unwrap();
+        let (status, took) = served.end(signal);
+        assert!(status.success(), "{signal}: {status}");
+        assert!(took < Duration::from_secs(1), "{signal}: {took:?}");
+    }
+}
+
+#[test]
+fn commands_work_beside_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let served = Served::start(dir.path());
+    let ca = served.fact("ca_file");
+    let api = served.fact("device_api");
+
+    let token = run(
+        PROGRAM,
+        ["token", "create", "--data-dir", data, "--name", "line 1"],
+    );
+    let header = format!("OSF-TOKEN: {}", token.trim());
+    assert_eq!(curl(&["--cacert", ca, "-H", &header, api]).status, 200);
+
+    let csr = crate::tool::csr(dir.path(), "device-1", "/CN=device-1/OU=acme");
+    let body = serde_json::json!({
+        "uuid": "device-1", "csr": csr, "hardware-id": "rpi", "sota-config-dir": "/var/sota"
+    });
+    let posted = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
+    assert_eq!(posted.status, 201, "{posted:?}");
+
+    let list = || -> Value {
+        serde_json::from_str(&run(
+            PROGRAM,
+            ["device", "list", "--data-dir", data, "--json"],
+        ))
+        .unwrap()
+    };
+    assert_eq!(list()[0]["uuid"], "device-1");
+    assert!(run(PROGRAM, ["device", "list", "--data-dir", data]).contains("device-1"));
+    run(
+        PROGRAM,
+        ["device", "delete", "--data-dir", data, "device-1"],
+    );
+    assert_eq!(list(), serde_json::json!([]));
+    let gone = output(
+        PROGRAM,
+        ["device", "delete", "--data-dir", data, "device-1"],
+    );
+    assert_eq!(gone.status.code(), Some(66));
+    let denied = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
+    assert_eq!(denied.status, 409);
+}
+
+#[test]
+fn refusals_name_their_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let refused = |arguments: &[&str]| {
+        let output = output(PROGRAM, arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text)
+    };
+    let (code, text) = refused(&["device", "list", "--data-dir", data]);
+    assert_eq!(code, 78);
+    assert!(text.contains("there is no factory"), "{text}");
+
+    let serve = [
+        "serve",
+        "--data-dir",
+        data,
+        "--listen",
+        "127.0.0.1:0",
+        "--gateway-listen",
+        "127.0.0.1:0",
+    ];
+    let (code, text) = refused(&[&serve[..], &["--factory", "a b"]].concat());
+    assert_eq!((code, text.contains("not a factory name")), (64, true));
+    let http = [
+        "serve",
+        "--data-dir",
+        data,
+        "--listen",
+        "0.0.0.0:0",
+        "--http",
+        "--factory",
+        "acme",
+    ];
+    let (code, text) = refused(&http);
+    assert_eq!((code, text.contains("loopback")), (64, true), "{text}");
+
+    let served = Served::start(dir.path());
+    let (code, text) = refused(&[&serve[..], &["--factory", "acme"]].concat());
+    assert_eq!(
+        (code, text.contains("another lmp-factory")),
+        (75, true),
+        "{text}"
+    );
+    served.end("-TERM");
+    let (code, text) = refused(&[&serve[..], &["--factory", "other"]].concat());
+    assert_eq!(
+        (code, text.contains("holds the factory 'acme'")),
+        (78, true),
+        "{text}"
+    );
+}

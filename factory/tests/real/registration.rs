@@ -1,0 +1,217 @@
+//! `/ota/devices/` over HTTPS, with curl and CSRs of OpenSSL.
+
+use std::thread;
+
+use serde_json::json;
+
+use crate::site::Site;
+use crate::tool::{csr, curl, run};
+
+#[test]
+fn a_registration_is_answered_with_the_four_files() {
+    let site = Site::new();
+    let answer = site.post(&site.body("device-1"));
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let files = answer.json();
+    let names: Vec<_> = files.as_object().unwrap().keys().collect();
+    assert_eq!(
+        names,
+        ["client.chained", "client.pem", "root.crt", "sota.toml"]
+    );
+    let file = |name: &str| files[name].as_str().unwrap();
+    assert_eq!(file("client.pem").matches("BEGIN CERTIFICATE").count(), 1);
+    let issuer = std::fs::read_to_string(site.data("pki/online-ca.pem")).unwrap();
+    assert_eq!(
+        file("client.chained"),
+        format!("{}{issuer}", file("client.pem"))
+    );
+    let root = std::fs::read_to_string(site.server.root_file()).unwrap();
+    assert_eq!(file("root.crt"), root);
+
+    let sota: toml_edit::DocumentMut = file("sota.toml").parse().unwrap();
+    assert_eq!(
+        sota["tls"]["server"].as_str(),
+        Some(site.server.urls().gateway.as_str())
+    );
+    assert_eq!(sota["pacman"]["type"].as_str(), Some("ostree+compose_apps"));
+    assert_eq!(sota["pacman"]["tags"].as_str(), Some("main"));
+    assert_eq!(
+        sota["import"]["tls_pkey_path"].as_str(),
+        Some("/var/sota/pkey.pem")
+    );
+
+    let devices = site.server.devices().unwrap();
+    assert_eq!(devices.len(), 1);
+    let device = &devices[0];
+    assert_eq!(
+        (device.uuid.as_str(), device.name.as_str()),
+        ("device-1", "board device-1")
+    );
+    assert_eq!(device.hardware_id.as_deref(), Some("raspberrypi4-64"));
+    assert!(!device.production);
+    let key = site.path("device-1.key").display().to_string();
+    let shell = format!("openssl ec -in {key} -pubout -outform DER 2>/dev/null | sha256sum");
+    assert!(run("sh", ["-c", &shell]).starts_with(&device.public_key_sha256));
+}
+
+#[test]
+fn a_production_device_keeps_its_business_category() {
+    let site = Site::new();
+    let mut body = site.body("device-1");
+    body["csr"] = json!(csr(
+        site.dir.path(),
+        "device-1",
+        "/OU=acme/businessCategory=production/CN=device-1"
+    ));
+    let answer = site.post(&body);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let path = site.path("client.pem");
+    std::fs::write(&path, answer.json()["client.pem"].as_str().unwrap()).unwrap();
+    let subject = run(
+        "openssl",
+        ["x509", "-noout", "-subject", "-in", path.to_str().unwrap()],
+    );
+    assert_eq!(
+        subject.trim(),
+        "subject=CN = device-1, OU = acme, businessCategory = production"
+    );
+    assert!(site.server.devices().unwrap()[0].production);
+}
+
+#[test]
+fn the_same_device_is_answered_again_and_another_key_is_not() {
+    let site = Site::new();
+    let body = site.body("device-1");
+    let (first, again) = (site.post(&body), site.post(&body));
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(first.body, again.body);
+    let other = site.post(&site.body("device-1"));
+    assert_eq!(other.status, 409);
+    assert_eq!(other.json(), json!({ "message": "Device already exists" }));
+    assert_eq!(site.server.devices().unwrap().len(), 1);
+}
+
+#[test]
+fn a_deleted_uuid_is_denied() {
+    let site = Site::new();
+    let body = site.body("device-1");
+    assert_eq!(site.post(&body).status, 201);
+    site.server.delete_device("device-1").unwrap();
+    assert!(site.server.devices().unwrap().is_empty());
+    for body in [&body, &site.body("device-1")] {
+        let answer = site.post(body);
+        assert_eq!(answer.status, 409);
+        assert!(
+            answer.json()["message"]
+                .as_str()
+                .unwrap()
+                .contains("denied"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[test]
+fn identical_requests_at_once_make_one_entry_and_one_answer() {
+    let site = Site::new();
+    let body = site.body("device-1");
+    let answers: Vec<_> = thread::scope(|scope| {
+        let posts: Vec<_> = (0..8).map(|_| scope.spawn(|| site.post(&body))).collect();
+        posts.into_iter().map(|post| post.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.body, answers[0].body);
+    }
+    assert_eq!(site.server.devices().unwrap().len(), 1);
+}
+
+#[test]
+fn only_a_token_opens_the_api() {
+    let site = Site::new();
+    let url = site.server.urls().device_api.clone();
+    assert_eq!(site.api(&["-I", &url]).status, 401);
+    let answer = site.api(&[url.trim_end_matches('/')]);
+    assert_eq!(answer.status, 401);
+    assert!(answer.json()["message"].is_string());
+    let body = site.body("device-1");
+    let refused = site.post_as("OSF-TOKEN: wrong", &body.to_string());
+    assert_eq!(refused.status, 401);
+    assert!(site.server.devices().unwrap().is_empty());
+
+    let encoded = format!(
+        "printf %s '{}' | base64 -w0",
+        site.server.api_token().unwrap()
+    );
+    let bearer = format!("Authorization: Bearer {}", run("sh", ["-c", &encoded]));
+    assert_eq!(site.post_as(&bearer, &body.to_string()).status, 201);
+    assert_eq!(site.api(&["-I", "-H", &bearer, &url]).status, 200);
+    let listed = site.api(&["-H", &site.token_header(), &url]).json();
+    assert_eq!(listed["devices"][0]["uuid"], "device-1");
+}
+
+#[test]
+fn a_body_that_is_wrong_is_told_by_field() {
+    let site = Site::new();
+    let mut body = site.body("device-1");
+    body["use-ostree-server"] = json!(true);
+    body["overrides"]["pacman"]["tags"] = json!("main");
+    let answer = site.post(&body);
+    assert_eq!(answer.status, 400);
+    let fields: Vec<_> = answer.json()["errors"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(fields, ["overrides.pacman.tags", "use-ostree-server"]);
+
+    for subject in [
+        "/CN=other/OU=acme",
+        "/CN=device-1/OU=other",
+        "/CN=device-1",
+        "/CN=device-1/OU=acme/O=x",
+    ] {
+        let mut body = site.body("device-1");
+        body["csr"] = json!(csr(site.dir.path(), "device-1", subject));
+        let answer = site.post(&body);
+        assert_eq!(answer.status, 400, "{subject}");
+        assert!(answer.json()["errors"]["csr"].is_string());
+    }
+    for algorithm in [
+        &["rsa:2048"][..],
+        &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    ] {
+        let key = site.path("odd.key").display().to_string();
+        let subject = [
+            "req",
+            "-new",
+            "-nodes",
+            "-keyout",
+            &key,
+            "-subj",
+            "/CN=device-1/OU=acme",
+            "-newkey",
+        ];
+        let mut body = site.body("device-1");
+        body["csr"] = json!(run("openssl", subject.iter().chain(algorithm)));
+        assert_eq!(site.post(&body).status, 400, "{algorithm:?}");
+    }
+    assert!(site.server.devices().unwrap().is_empty());
+}
+
+#[test]
+fn a_long_body_is_refused() {
+    let site = Site::new();
+    let answer = site.post_as(&site.token_header(), &" ".repeat(65 * 1024));
+    assert_eq!(answer.status, 413, "{answer:?}");
+    assert!(answer.json()["message"].is_string());
+}
+
+#[test]
+fn plain_http_works_on_loopback() {
+    let site = Site::with(|options| options.api_tls = false);
+    assert!(site.server.urls().api.starts_with("http://localhost:"));
+    assert_eq!(site.post(&site.body("device-1")).status, 201);
+    assert_eq!(curl(&[&site.server.urls().device_api]).status, 401);
+}
