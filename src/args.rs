@@ -1,0 +1,357 @@
+//! The command line as typed. Parsing touches nothing; `settings` gives the words a meaning.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::secret::Secret;
+
+/// Parses a BOOL word in any case: `1 true yes on` or `0 false no off`.
+///
+/// # Errors
+/// Every other word, with the list of those that are known.
+pub fn parse_bool(word: &str) -> Result<bool, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected one of 1, 0, true, false, yes, no, on, off".to_owned()),
+    }
+}
+
+/// The whole command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "lmp-device-register",
+    about = "Register this device: make a key, have its certificate signed, write sota.toml",
+    long_version = crate::version::long(),
+    version = crate::version::short(),
+    after_help = crate::ui::EXIT_CODES_HELP,
+    max_term_width = 80,
+    infer_long_args = true,
+    disable_help_subcommand = true,
+    subcommand_negates_reqs = true,
+    next_line_help = false
+)]
+pub struct CommandLine {
+    /// What to do instead of registering.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of every command.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Options of a registration.
+    #[command(flatten)]
+    pub register: RegisterArgs,
+}
+
+/// What to do instead of registering.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Tell whether this device is registered and can talk to its gateway
+    Check(CheckArgs),
+}
+
+/// Options of every command.
+#[derive(Args, Debug, Default)]
+pub struct CommonArgs {
+    /// Where keys and configuration go [/var/sota]
+    #[arg(short = 'd', long, value_name = "DIR", global = true)]
+    pub sota_dir: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+    /// Say where each setting came from, and each step
+    #[arg(long, global = true, help_heading = "Output")]
+    pub verbose: bool,
+    /// Seconds to wait for a connection [10]
+    #[arg(long, value_name = "SECS", global = true, help_heading = "Network",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub connect_timeout: Option<u64>,
+    /// Seconds to wait for the next bytes [30]
+    #[arg(long, value_name = "SECS", global = true, help_heading = "Network",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub read_timeout: Option<u64>,
+    /// Seconds that one whole request may take [60]
+    #[arg(long, value_name = "SECS", global = true, help_heading = "Network",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub request_timeout: Option<u64>,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Look at the files only, do not connect
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Options of a registration, as typed: `None` means not given.
+#[derive(Args, Debug, Default)]
+#[allow(
+    missing_docs,
+    reason = "the help text of each option is its documentation"
+)]
+pub struct RegisterArgs {
+    /// Factory [environment, or os-release]
+    #[arg(short = 'f', long, value_name = "NAME", help_heading = "Identity")]
+    pub factory: Option<String>,
+    /// Device UUID, becomes the certificate's CN [random]
+    #[arg(short = 'u', long, value_name = "UUID", help_heading = "Identity")]
+    pub uuid: Option<String>,
+    /// Device name [the UUID]
+    #[arg(short = 'n', long, value_name = "NAME", help_heading = "Identity")]
+    pub name: Option<String>,
+    /// Device group
+    #[arg(short = 'g', long, value_name = "NAME", help_heading = "Identity")]
+    pub device_group: Option<String>,
+    /// Hardware id [built in, or os-release]
+    #[arg(short = 'i', long, value_name = "ID", help_heading = "Identity")]
+    pub hwid: Option<String>,
+    /// Tags to follow [os-release]
+    #[arg(short = 't', long, value_name = "LIST", help_heading = "Identity")]
+    pub tags: Option<String>,
+    /// Production device [false; $PRODUCTION if set]
+    #[arg(short = 'p', long, value_name = "BOOL", num_args = 0..=1,
+          default_missing_value = "true", value_parser = parse_bool,
+          action = ArgAction::Set, help_heading = "Identity")]
+    pub production: Option<bool>,
+    /// Refuse a UUID that is not 8-4-4-4-12 hex [true]
+    #[arg(short = 'v', long, value_name = "BOOL", value_parser = parse_bool,
+          action = ArgAction::Set, help_heading = "Identity")]
+    pub validate_uuid: Option<bool>,
+
+    /// Apps to run, separated by commas
+    #[arg(short = 'a', long, value_name = "LIST", help_heading = "Updates")]
+    pub apps: Option<String>,
+    /// Apps to restore after a reset [one space: all]
+    #[arg(short = 'A', long, value_name = "LIST", help_heading = "Updates")]
+    pub restorable_apps: Option<String>,
+    /// Use the OSTree proxy server [true]
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool,
+          action = ArgAction::Set, help_heading = "Updates")]
+    pub use_ostree_server: Option<bool>,
+    /// Start the update client afterwards [true]
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool,
+          action = ArgAction::Set, help_heading = "Updates")]
+    pub start_daemon: Option<bool>,
+
+    /// API token (visible to others: prefer a file)
+    #[arg(
+        short = 'T',
+        long,
+        value_name = "TOKEN",
+        help_heading = "Authorisation"
+    )]
+    pub api_token: Option<Secret>,
+    /// Read the API token from the first line of FILE
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "api_token",
+        help_heading = "Authorisation"
+    )]
+    pub api_token_file: Option<PathBuf>,
+    /// Header that carries the API token [OSF-TOKEN]
+    #[arg(short = 'H', long, value_name = "NAME", help_heading = "Authorisation")]
+    pub api_token_header: Option<String>,
+
+    /// PKCS#11 library: keep the key on a token
+    #[arg(short = 'm', long, value_name = "PATH", help_heading = "HSM (PKCS#11)")]
+    pub hsm_module: Option<String>,
+    /// User PIN of the token
+    #[arg(short = 'P', long, value_name = "PIN", help_heading = "HSM (PKCS#11)")]
+    pub hsm_pin: Option<Secret>,
+    /// Security officer PIN, to initialise a token
+    #[arg(short = 'S', long, value_name = "PIN", help_heading = "HSM (PKCS#11)")]
+    pub hsm_so_pin: Option<Secret>,
+
+    /// Try again for so long; 0 is one attempt [120]
+    #[arg(long, value_name = "SECS", help_heading = "Network",
+          value_parser = clap::value_parser!(u64).range(0..=604_800))]
+    pub retry_for: Option<u64>,
+    /// Trust only the CAs in FILE (PEM) for the backend
+    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Replace an earlier registration [false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          value_parser = parse_bool, action = ArgAction::Set)]
+    pub force: Option<bool>,
+    /// Lock memory so that keys are never swapped out [true]
+    #[arg(short = 'l', long, value_name = "BOOL", value_parser = parse_bool,
+          action = ArgAction::Set)]
+    pub mlock_all: Option<bool>,
+    /// Read os-release from FILE [/etc/os-release]
+    #[arg(long, value_name = "FILE")]
+    pub os_release: Option<PathBuf>,
+    /// Lock file of the update client [/var/lock/aklite.lock]
+    #[arg(long, value_name = "FILE")]
+    pub update_client_lock: Option<PathBuf>,
+}
+
+/// Options whose BOOL may be left out; the next word is theirs only if it is a BOOL word.
+const BARE_FLAGS: [(&str, Option<&str>); 2] = [("--force", None), ("--production", Some("-p"))];
+
+/// Writes `=true` behind a bare `--force` or `--production` whose next word is no BOOL word, so
+/// that a command or another option behind it keeps its meaning.
+#[must_use]
+pub fn complete_bare_flags(words: Vec<OsString>) -> Vec<OsString> {
+    let mut completed = Vec::with_capacity(words.len());
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let bare = word.to_str().is_some_and(is_bare_flag);
+        let has_value = words
+            .peek()
+            .and_then(|next| next.to_str())
+            .is_some_and(|next| parse_bool(next).is_ok());
+        if bare && !has_value {
+            let mut with_value = word;
+            with_value.push("=true");
+            completed.push(with_value);
+        } else {
+            completed.push(word);
+        }
+    }
+    completed
+}
+
+/// Long names may be shortened, but not so far that another option could be meant.
+fn is_bare_flag(word: &str) -> bool {
+    BARE_FLAGS.iter().any(|(long, short)| {
+        *short == Some(word) || (word.len() >= "--fo".len() && long.starts_with(word))
+    })
+}
+
+/// Parses the words of a command line, the program's name first.
+///
+/// # Errors
+/// What clap says of words it does not understand; help and version are such "errors" too.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
+    CommandLine::try_parse_from(complete_bare_flags(words.into_iter().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<RegisterArgs, clap::Error> {
+        let words = std::iter::once("lmp-device-register").chain(words.iter().copied());
+        parse(words.map(OsString::from)).map(|line| line.register)
+    }
+
+    #[test]
+    fn bool_words_in_any_case() {
+        for word in ["1", "true", "TRUE", "Yes", "on", "ON"] {
+            assert_eq!(parse_bool(word), Ok(true), "{word}");
+        }
+        for word in ["0", "false", "False", "NO", "off"] {
+            assert_eq!(parse_bool(word), Ok(false), "{word}");
+        }
+        for word in ["", "2", "y", "enable", " 1"] {
+            assert!(parse_bool(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_way_to_force() {
+        for words in [
+            &["--force"][..],
+            &["--force", "1"],
+            &["--force=1"],
+            &["--force", "TRUE"],
+            &["--forc", "on"],
+            &["--fo"],
+            &["--force", "-f", "acme"],
+        ] {
+            assert_eq!(parsed(words).unwrap().force, Some(true), "{words:?}");
+        }
+        assert_eq!(parsed(&["--force", "0"]).unwrap().force, Some(false));
+        assert_eq!(parsed(&["--force=no"]).unwrap().force, Some(false));
+        assert_eq!(parsed(&[]).unwrap().force, None);
+        assert!(parsed(&["--force", "maybe"]).is_err());
+        assert!(parsed(&["--force=maybe"]).is_err());
+    }
+
+    #[test]
+    fn every_way_to_production() {
+        for words in [
+            &["-p"][..],
+            &["-p1"],
+            &["-p", "1"],
+            &["-p=yes"],
+            &["--production"],
+            &["--prod", "on"],
+        ] {
+            assert_eq!(parsed(words).unwrap().production, Some(true), "{words:?}");
+        }
+        assert_eq!(parsed(&["-p0"]).unwrap().production, Some(false));
+        assert_eq!(
+            parsed(&["--production=off"]).unwrap().production,
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn a_bare_force_leaves_the_command_alone() {
+        let words = ["lmp-device-register", "--force", "check"].map(OsString::from);
+        assert!(matches!(
+            parse(words).unwrap().command,
+            Some(Command::Check(_))
+        ));
+    }
+
+    #[test]
+    fn long_options_may_be_shortened_while_they_are_unambiguous() {
+        let args = parsed(&["--fact", "acme", "--tag=main", "--api-token-h", "X"]).unwrap();
+        assert_eq!(args.factory.as_deref(), Some("acme"));
+        assert_eq!(args.tags.as_deref(), Some("main"));
+        assert_eq!(args.api_token_header.as_deref(), Some("X"));
+        assert!(parsed(&["--h", "x"]).is_err(), "hwid, hsm-module, help");
+    }
+
+    #[test]
+    fn the_incumbents_options_all_parse() {
+        let line = "--use-ostree-server 0 -p 1 --start-daemon no -d /tmp/x -g grp -f fac \
+                    -S so -l 0 -v off -i hw -t a,b -T tok -H Hdr -m /m.so -P pin -u u-1 -n nam \
+                    --force 0 -a a1 -A a2";
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let args = parsed(&words).unwrap();
+        assert_eq!(args.use_ostree_server, Some(false));
+        assert_eq!(args.restorable_apps.as_deref(), Some("a2"));
+        assert_eq!(args.hsm_so_pin.as_ref().map(Secret::expose), Some("so"));
+        let long = "--use-ostree-server=0 --production=1 --start-daemon=no --sota-dir=/tmp/x \
+                    --device-group=grp --factory=fac --hsm-so-pin=so --mlock-all=0 \
+                    --validate-uuid=off --hwid=hw --tags=a,b --api-token=tok \
+                    --api-token-header=Hdr --hsm-module=/m.so --hsm-pin=pin --uuid=u-1 \
+                    --name=nam --force=0 --apps=a1 --restorable-apps=a2";
+        let words: Vec<&str> = long.split_whitespace().collect();
+        assert_eq!(
+            format!("{:?}", parsed(&words).unwrap()),
+            format!("{args:?}")
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_a_value() {
+        assert_eq!(
+            parsed(&["-A", ""]).unwrap().restorable_apps.as_deref(),
+            Some("")
+        );
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        let help = <CommandLine as clap::CommandFactory>::command()
+            .render_help()
+            .to_string();
+        for line in help.lines() {
+            assert!(
+                line.chars().count() <= 80,
+                "{} columns: {line}",
+                line.chars().count()
+            );
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Reads the machine: variables, files, credentials, locks, clock, and what is in the sota
+//! directory. Changes nothing but the limits of this process.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mm::MlockAllFlags;
+use rustix::process::{Flock, FlockType, Resource, Rlimit};
+
+use crate::args::RegisterArgs;
+use crate::error::{Error, Kind, Result};
+use crate::os_release::OsRelease;
+use crate::response::{CERTIFICATE, DATABASE};
+use crate::secret::Secret;
+use crate::settings::{FoundSecret, Origin};
+use crate::store::{Directory, read_text};
+
+/// The variables that mean something to us.
+const VARIABLES: [&str; 4] = ["DEVICE_FACTORY", "PRODUCTION", "OAUTH_BASE", "DEVICE_API"];
+/// The most bytes of a file with settings or a secret.
+const TEXT_LIMIT: usize = 64 * 1024;
+
+/// The variables of this process that mean something to us.
+///
+/// # Errors
+/// [`Kind::Configuration`] if one of them is not UTF-8.
+pub fn environment() -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for name in VARIABLES {
+        if let Some(value) = std::env::var_os(name) {
+            let value = value.into_string().map_err(|value| {
+                Error::configuration(format!("the variable {name} is not UTF-8: {value:?}"))
+            })?;
+            found.insert(name.to_owned(), value);
+        }
+    }
+    Ok(found)
+}
+
+/// Reads os-release; a device without one has no defaults, which is no error by itself.
+///
+/// # Errors
+/// [`Kind::Configuration`] if it is there and unreadable, or was asked for and is not there.
+pub fn os_release(path: Option<&Path>) -> Result<OsRelease> {
+    let default = Path::new("/etc/os-release");
+    if path.is_none() && !default.exists() {
+        return Ok(OsRelease::default());
+    }
+    read_text(path.unwrap_or(default), TEXT_LIMIT).map(|text| OsRelease::parse(&text))
+}
+
+/// The API token from `--api-token-file`, if that is given: its first line.
+///
+/// # Errors
+/// [`Kind::Configuration`] if the file is unreadable or its first line empty.
+pub fn api_token(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
+    let Some(path) = &args.api_token_file else {
+        return Ok(None);
+    };
+    first_line(path).map(|token| Some((token, Origin::File(path.clone()))))
+}
+
+/// The first line of a file with a secret.
+fn first_line(path: &Path) -> Result<Secret> {
+    let text = Secret::from(read_text(path, TEXT_LIMIT)?);
+    match text.expose().lines().next() {
+        Some(line) if !line.trim().is_empty() => Ok(Secret::from(line.trim())),
+        _ => Err(Error::configuration(format!(
+            "the first line of {path:?} is empty"
+        ))),
+    }
+}
+
+/// This device's clock, seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}
+
+/// What was found on the machine that decides about a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// The file that shows an earlier registration.
+    pub registered_by: Option<PathBuf>,
+    /// The update client holds its lock.
+    pub update_client_running: bool,
+}
+
+impl HostFacts {
+    /// Looks.
+    ///
+    /// # Errors
+    /// [`Kind::Storage`] if something cannot be looked at.
+    pub fn read(sota: &Directory, update_client_lock: &Path) -> Result<Self> {
+        let mut registered_by = None;
+        for name in [DATABASE, CERTIFICATE] {
+            if registered_by.is_none() && sota.has(name)? {
+                registered_by = Some(sota.path().join(name));
+            }
+        }
+        Ok(Self {
+            registered_by,
+            update_client_running: is_locked(update_client_lock)?,
+        })
+    }
+}
+
+/// Whether another process holds a lock on `path`, by flock(2) as aktualizr-lite takes it, or by
+/// fcntl(2) as its older versions did. The file is not created.
+fn is_locked(path: &Path) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let unknown = |cause: Errno| {
+        Error::new(
+            Kind::Storage,
+            format!("cannot tell whether {path:?} is locked"),
+        )
+        .because(std::io::Error::from(cause))
+    };
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+        Err(cause) => return Err(unknown(cause)),
+    };
+    // A shared lock is refused while the client holds its exclusive one; it ends with the handle.
+    match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Ok(true),
+        Err(cause) => return Err(unknown(cause)),
+    }
+    let lock = Flock::from(FlockType::WriteLock);
+    rustix::process::fcntl_getlk(file.as_fd(), &lock)
+        .map(|holder| holder.is_some())
+        .map_err(unknown)
+}
+
+/// Keeps keys and PINs out of core dumps, and out of swap if `lock`: pages are locked when they
+/// are first used, so that unused stacks cost nothing.
+///
+/// # Errors
+/// [`Kind::Configuration`] with the cause if the memory cannot be locked.
+pub fn protect_memory(lock: bool) -> Result<()> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering one's own limit cannot fail.
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    if !lock {
+        return Ok(());
+    }
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    rustix::mm::mlockall(flags).map_err(|cause| {
+        Error::configuration("the memory could not be locked")
+            .because(std::io::Error::from(cause))
+            .hint("raise RLIMIT_MEMLOCK, or give --mlock-all 0")
+    })
+}

@@ -1,0 +1,448 @@
+//! What was begun: phases on disk, replay, rollback.
+//!
+//! `{sota-dir}/.registration` (mode 700) holds `state.json` and staged files, each written whole
+//! and flushed before the next step. The journal is there exactly while a registration is under
+//! way, so a run that finds one knows how far the last one came.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::device_api::RegistrationRequest;
+use crate::error::{Error, Result};
+use crate::response::{CONFIGURATION, PRIVATE_KEY};
+use crate::store::{Directory, PRIVATE};
+
+/// Name of the journal's directory.
+pub const DIRECTORY: &str = ".registration";
+/// Name of the state file.
+const STATE: &str = "state.json";
+/// The format that this program writes.
+const VERSION: u32 = 1;
+/// The most bytes of a state file.
+const STATE_LIMIT: usize = 256 * 1024;
+
+/// How far a registration came; each phase is durable before the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The identity is chosen.
+    Planned,
+    /// The key and the request exist.
+    KeyReady,
+    /// The backend may know the device.
+    Sent,
+    /// The verified files are staged: nothing more is needed from outside.
+    Received,
+    /// `sota.toml` is in place; only cleaning up is left.
+    Installed,
+}
+
+/// Who chose the UUID: only one that we made up ourselves may be given up for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UuidOrigin {
+    /// A random one.
+    Generated,
+    /// The operator's.
+    Given,
+    /// The token's slot description.
+    Token,
+}
+
+/// Where the new key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyPlace {
+    /// In the journal, then in `pkey.pem`.
+    Software,
+}
+
+/// A file that waits in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staged {
+    /// Its name, here and in the sota directory.
+    pub name: String,
+    /// SHA-256 of its content, hex: tells an installed file from a foreign one.
+    pub sha256: String,
+}
+
+/// What an installation does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installation {
+    /// Files to move, `sota.toml` among them.
+    pub files: Vec<Staged>,
+    /// Files of an earlier registration that its successor does not have.
+    pub remove: Vec<String>,
+}
+
+/// The content of the state file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Format of this file.
+    pub version: u32,
+    /// How far it came.
+    pub phase: Phase,
+    /// Where the request goes.
+    pub device_api: String,
+    /// OU.
+    pub factory: String,
+    /// Production device.
+    pub production: bool,
+    /// Who chose the UUID.
+    pub uuid_origin: UuidOrigin,
+    /// Where the key is.
+    pub key: KeyPlace,
+    /// An earlier registration is replaced.
+    pub replaces: bool,
+    /// The request, with its CSR from [`Phase::KeyReady`] on.
+    pub request: RegistrationRequest,
+    /// UUIDs that the backend may hold and nobody uses any more.
+    pub orphans: Vec<String>,
+    /// From [`Phase::Received`] on.
+    pub installation: Installation,
+}
+
+/// What a new journal begins with.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// Where the request will go.
+    pub device_api: String,
+    /// OU.
+    pub factory: String,
+    /// Production device.
+    pub production: bool,
+    /// Who chose the UUID.
+    pub uuid_origin: UuidOrigin,
+    /// Where the key will be.
+    pub key: KeyPlace,
+    /// An earlier registration is replaced.
+    pub replaces: bool,
+    /// The request without its CSR.
+    pub request: RegistrationRequest,
+}
+
+impl State {
+    /// The first state of a journal.
+    #[must_use]
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning {
+            device_api,
+            factory,
+            production,
+            uuid_origin,
+            key,
+            replaces,
+            request,
+        } = beginning;
+        Self {
+            version: VERSION,
+            phase: Phase::Planned,
+            device_api,
+            factory,
+            production,
+            uuid_origin,
+            key,
+            replaces,
+            request,
+            orphans: Vec::new(),
+            installation: Installation::default(),
+        }
+    }
+
+    /// The first difference between what this journal was begun with and `wanted`, if there is
+    /// one; the CSR, and how it was decided to replace, do not count.
+    #[must_use]
+    pub fn difference(&self, wanted: &Beginning) -> Option<String> {
+        let Beginning {
+            device_api,
+            factory,
+            production,
+            request,
+            key,
+            ..
+        } = wanted;
+        let ours = &self.request;
+        let texts = [
+            ("device API", &self.device_api, device_api),
+            ("factory", &self.factory, factory),
+            ("UUID", &ours.uuid, &request.uuid),
+            ("name", &ours.name, &request.name),
+            ("hardware id", &ours.hardware_id, &request.hardware_id),
+            (
+                "sota directory",
+                &ours.sota_config_dir,
+                &request.sota_config_dir,
+            ),
+        ];
+        if let Some((what, old, new)) = texts.into_iter().find(|(_, old, new)| old != new) {
+            return Some(format!("{what} {old:?}, not {new:?}"));
+        }
+        let others = [
+            ("place of the key", self.key == *key),
+            (
+                "kind of device (production or not)",
+                self.production == *production,
+            ),
+            ("device group", ours.group == request.group),
+            (
+                "use of the OSTree proxy",
+                ours.use_ostree_server == request.use_ostree_server,
+            ),
+            (
+                "set of tags, apps or token settings",
+                ours.overrides == request.overrides,
+            ),
+        ];
+        let (what, _) = others.into_iter().find(|(_, same)| !same)?;
+        Some(format!("another {what}"))
+    }
+}
+
+/// The one field that every version of the state file has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    directory: Directory,
+    state: State,
+}
+
+impl Journal {
+    /// The journal that an earlier run left, if it left one.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Configuration`] if it is damaged or of a newer version.
+    pub fn load(sota: &Directory) -> Result<Option<Self>> {
+        let Some(directory) = sota.subdirectory(DIRECTORY)? else {
+            return Ok(None);
+        };
+        let Some(bytes) = directory.read(STATE, STATE_LIMIT)? else {
+            // Cut off before its first state or after its last: nothing was under way.
+            remove(sota, &directory)?;
+            return Ok(None);
+        };
+        let path = directory.path().join(STATE);
+        let unusable = |what: &str| {
+            Error::configuration(format!("the journal {path:?} {what}")).hint(
+                "finish with the version that wrote it, or give that registration up: \
+                 lmp-device-register unregister",
+            )
+        };
+        let Version { version } = serde_json::from_slice(&bytes)
+            .map_err(|cause| unusable("is damaged").because(cause))?;
+        if version != VERSION {
+            return Err(unusable(&format!(
+                "has version {version}, which this program is too old for"
+            )));
+        }
+        let state = serde_json::from_slice(&bytes)
+            .map_err(|cause| unusable("is damaged").because(cause))?;
+        Ok(Some(Self { directory, state }))
+    }
+
+    /// Begins a journal at [`Phase::Planned`].
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn begin(sota: &Directory, beginning: Beginning) -> Result<Self> {
+        let directory = sota.make_private(DIRECTORY)?;
+        let journal = Self {
+            directory,
+            state: State::new(beginning),
+        };
+        journal.save(&journal.state)?;
+        Ok(journal)
+    }
+
+    /// What the journal says.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Reads a staged file.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`], or [`crate::error::Kind::Configuration`] if it is gone.
+    pub fn staged(&self, name: &str, limit: usize) -> Result<Vec<u8>> {
+        let content = self.directory.read(name, limit)?;
+        content.ok_or_else(|| self.damaged(name))
+    }
+
+    fn damaged(&self, name: &str) -> Error {
+        let path = self.directory.path();
+        Error::configuration(format!("the journal {path:?} lacks {name}"))
+            .hint("give that registration up: lmp-device-register unregister")
+    }
+
+    /// Changes the state and makes it durable, with everything that was staged before.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`]; the state is then unchanged.
+    pub fn update(&mut self, change: impl FnOnce(&mut State)) -> Result<()> {
+        let mut state = self.state.clone();
+        change(&mut state);
+        self.save(&state)?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Moves on to `phase`.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn advance(&mut self, phase: Phase) -> Result<()> {
+        if self.state.phase == phase {
+            return Ok(());
+        }
+        self.update(|state| state.phase = phase)
+    }
+
+    fn save(&self, state: &State) -> Result<()> {
+        let text = serde_json::to_vec_pretty(state)
+            .map_err(|cause| Error::bug("the journal could not be written").because(cause))?;
+        self.directory.write(STATE, &text, PRIVATE)
+    }
+
+    /// Notes the request and moves on to [`Phase::KeyReady`]; a software key, PEM, is staged first.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn key_ready(&mut self, csr: String, software_key: Option<&[u8]>) -> Result<()> {
+        let mut files = Vec::new();
+        if let Some(pem) = software_key {
+            files.push(self.stage(StagedFile {
+                name: PRIVATE_KEY,
+                content: pem,
+                mode: PRIVATE,
+            })?);
+        }
+        self.update(|state| {
+            state.phase = Phase::KeyReady;
+            state.request.csr = csr;
+            state.installation.files = files;
+        })
+    }
+
+    /// Stages the verified files and moves on to [`Phase::Received`]: from here no network and no
+    /// answer is needed any more.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn receive(&mut self, files: &[StagedFile<'_>], remove: Vec<String>) -> Result<()> {
+        let files = files
+            .iter()
+            .map(|file| self.stage(*file))
+            .collect::<Result<Vec<_>>>()?;
+        self.update(|state| {
+            state.phase = Phase::Received;
+            state.installation.files.extend(files);
+            state.installation.remove = remove;
+        })
+    }
+
+    fn stage(&self, file: StagedFile<'_>) -> Result<Staged> {
+        let StagedFile {
+            name,
+            content,
+            mode,
+        } = file;
+        self.directory.write_unsynced(name, content, mode)?;
+        Ok(Staged {
+            name: name.to_owned(),
+            sha256: sha256(content),
+        })
+    }
+
+    /// Moves the staged files into the sota directory, `sota.toml` last and alone, and moves on to
+    /// [`Phase::Installed`]. Files that an interrupted run moved already are recognised.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`]; running again goes on where this stopped.
+    pub fn install(&mut self, sota: &Directory) -> Result<()> {
+        let Installation { files, remove } = self.state.installation.clone();
+        let (last, first): (Vec<_>, Vec<_>) =
+            files.iter().partition(|file| file.name == CONFIGURATION);
+        for file in first {
+            self.move_into(sota, file)?;
+        }
+        for name in &remove {
+            sota.remove(name)?;
+        }
+        sota.sync()?;
+        for file in last {
+            self.move_into(sota, file)?;
+        }
+        sota.sync()?;
+        self.advance(Phase::Installed)
+    }
+
+    fn move_into(&self, sota: &Directory, file: &Staged) -> Result<()> {
+        const FILE_LIMIT: usize = 2 * crate::response::ANSWER_LIMIT;
+        if self.directory.has(&file.name)? {
+            return self.directory.move_to(&file.name, sota);
+        }
+        match sota.read(&file.name, FILE_LIMIT)? {
+            Some(content) if sha256(&content) == file.sha256 => Ok(()),
+            _ => Err(self.damaged(&file.name)),
+        }
+    }
+
+    /// Ends an installed journal: removes it with everything in it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn close(self, sota: &Directory) -> Result<()> {
+        remove(sota, &self.directory)
+    }
+
+    /// Gives up what was begun, the key first of all. The state goes back before that, so that a
+    /// crash half way cannot leave a journal that waits for a key which is gone.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn abandon(mut self, sota: &Directory) -> Result<()> {
+        self.advance(Phase::Planned)?;
+        remove(sota, &self.directory)
+    }
+}
+
+/// The state goes last: while it is there, a crash leaves a journal that can be removed again.
+fn remove(sota: &Directory, directory: &Directory) -> Result<()> {
+    for name in directory.names()? {
+        if name != STATE {
+            directory.remove(&name)?;
+        }
+    }
+    directory.remove(STATE)?;
+    sota.remove_directory(DIRECTORY)?;
+    sota.sync()
+}
+
+/// A file to stage.
+#[derive(Debug, Clone, Copy)]
+pub struct StagedFile<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its content.
+    pub content: &'a [u8],
+    /// Its mode.
+    pub mode: u32,
+}
+
+fn sha256(content: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(content)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}

@@ -1,0 +1,64 @@
+//! A private key in memory and in `pkey.pem` (SEC1, RFC 5915).
+
+use p256::SecretKey;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{DerSignature, SigningKey};
+use p256::elliptic_curve::Generate as _;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use p256::pkcs8::DecodePrivateKey as _;
+use zeroize::Zeroizing;
+
+use super::POINT_BYTES;
+use crate::error::{Error, Result};
+
+/// A private key in memory; wiped on drop.
+pub struct SoftwareKey(SecretKey);
+
+impl SoftwareKey {
+    /// A new key from the system's random numbers.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Bug`] if the system gives none, which Linux does not do after boot.
+    pub fn generate() -> Result<Self> {
+        SecretKey::try_generate()
+            .map(Self)
+            .map_err(|cause| Error::bug("the system gave no random numbers").because(cause))
+    }
+
+    /// Reads `EC PRIVATE KEY` (SEC1) or `PRIVATE KEY` (PKCS#8) PEM.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Configuration`] if it is neither, or no P-256 key. The text is not
+    /// quoted.
+    pub fn from_pem(pem: &str) -> Result<Self> {
+        // OpenSSL's ecparam writes the curve's parameters as a block of its own before the key.
+        let start = pem.find("-----BEGIN EC PRIVATE KEY").unwrap_or(0);
+        SecretKey::from_sec1_pem(&pem[start..])
+            .ok()
+            .or_else(|| SecretKey::from_pkcs8_pem(pem).ok())
+            .map(Self)
+            .ok_or_else(|| Error::configuration("the private key is no EC P-256 key in PEM"))
+    }
+
+    /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Bug`] if it cannot be encoded.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>> {
+        self.0
+            .to_sec1_pem(p256::pkcs8::LineEnding::LF)
+            .map_err(|cause| Error::bug("the key could not be encoded").because(cause))
+    }
+
+    pub(super) fn point(&self) -> [u8; POINT_BYTES] {
+        let encoded = self.0.public_key().to_sec1_point(false);
+        let mut point = [0; POINT_BYTES];
+        point.copy_from_slice(encoded.as_bytes());
+        point
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let signature: DerSignature = SigningKey::from(&self.0).sign(message);
+        signature.as_bytes().to_vec()
+    }
+}

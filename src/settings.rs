@@ -1,0 +1,595 @@
+//! Pure: the command line, the environment and the texts of files become [`Settings`], and
+//! every value says where it came from.
+//!
+//! Precedence: command line, then environment, then credentials and files, then os-release, then
+//! what was built in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use crate::args::{CommonArgs, RegisterArgs, parse_bool};
+use crate::error::{Error, Result};
+use crate::os_release::OsRelease;
+use crate::secret::Secret;
+
+/// The most characters that CN and OU may have (RFC 5280 appendix A, ub-common-name and
+/// ub-organizational-unit-name).
+pub const NAME_LIMIT: usize = 64;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Typed.
+    CommandLine,
+    /// A variable of the environment.
+    Environment(&'static str),
+    /// A file, by path.
+    File(PathBuf),
+    /// A systemd credential, by name.
+    Credential(&'static str),
+    /// A value of os-release.
+    OsRelease(&'static str),
+    /// Set when this program was built.
+    Build(&'static str),
+    /// Nobody said anything else.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::CommandLine => formatter.write_str("command line"),
+            Origin::Environment(name) => write!(formatter, "environment {name}"),
+            Origin::File(path) => write!(formatter, "file {path:?}"),
+            Origin::Credential(name) => write!(formatter, "credential {name}"),
+            Origin::OsRelease(name) => write!(formatter, "os-release {name}"),
+            Origin::Build(name) => write!(formatter, "built in {name}"),
+            Origin::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+/// A setting as `--verbose` shows it; secrets are shown as `[secret]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The long option's name.
+    pub name: &'static str,
+    /// The value, as text.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// How the backend learns that this registration is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorisation {
+    /// An API token in a header of its own.
+    ApiToken {
+        /// The header's name.
+        header: String,
+        /// The token.
+        token: Secret,
+    },
+    /// A person approves it: the device grant of RFC 8628.
+    DeviceGrant {
+        /// Base URL of the authorisation server.
+        base: Url,
+    },
+}
+
+/// Where the device's private key lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySetting {
+    /// In `pkey.pem`.
+    Software,
+    /// On a PKCS#11 token.
+    Token {
+        /// Path of the PKCS#11 library.
+        module: String,
+        /// User PIN.
+        pin: Secret,
+        /// Security officer PIN, needed only to initialise a token.
+        so_pin: Option<Secret>,
+    },
+}
+
+/// Limits in time of the HTTP client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For TCP and TLS together.
+    pub connect: Duration,
+    /// Between two reads.
+    pub read: Duration,
+    /// From the first byte sent to the last byte read.
+    pub request: Duration,
+}
+
+/// Everything that was decided about a registration before looking at the device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub struct Settings {
+    /// Where keys and configuration go, as given.
+    pub sota_dir: PathBuf,
+    /// Factory: the certificate's OU.
+    pub factory: String,
+    /// UUID, if somebody chose one.
+    pub uuid: Option<String>,
+    /// Whether a UUID must look like one.
+    pub validate_uuid: bool,
+    /// Device name; the UUID if absent.
+    pub name: Option<String>,
+    /// Device group.
+    pub group: Option<String>,
+    /// Hardware id.
+    pub hwid: String,
+    /// Tags, separated by commas.
+    pub tags: String,
+    /// Production device.
+    pub production: bool,
+    /// Apps, if the list was given.
+    pub apps: Option<String>,
+    /// Apps to restore after a factory reset; empty for none.
+    pub restorable_apps: String,
+    /// Use the OSTree proxy server.
+    pub use_ostree_server: bool,
+    /// Start the update client after success.
+    pub start_daemon: bool,
+    /// The update client's systemd unit.
+    pub update_client: &'static str,
+    /// The update client's lock file.
+    pub update_client_lock: PathBuf,
+    /// Replace an earlier registration.
+    pub force: bool,
+    /// Lock memory.
+    pub mlock_all: bool,
+    /// `--mlock-all` was typed: then a refusal is an error.
+    pub mlock_required: bool,
+    /// How the registration is allowed.
+    pub authorisation: Authorisation,
+    /// URL of the registration API, used verbatim.
+    pub device_api: Url,
+    /// Trust only these CAs.
+    pub ca_file: Option<PathBuf>,
+    /// Limits in time.
+    pub timeouts: Timeouts,
+    /// How long to try again after failures that may pass.
+    pub retry_for: Duration,
+    /// Where the key lives.
+    pub key: KeySetting,
+    /// The same, for people: value and origin of each.
+    pub provenance: Vec<Provenance>,
+}
+
+/// What was set when this program was built; the variables of the incumbent's build.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildDefaults {
+    /// `HARDWARE_ID`
+    pub hwid: Option<&'static str>,
+    /// `DEVICE_API`
+    pub device_api: Option<&'static str>,
+    /// `OAUTH_API`
+    pub oauth_base: Option<&'static str>,
+    /// `SOTA_CLIENT`
+    pub update_client: Option<&'static str>,
+    /// `PRODUCTION`, a BOOL word
+    pub production: Option<&'static str>,
+}
+
+/// The settings of this build.
+pub const BUILD: BuildDefaults = BuildDefaults {
+    hwid: option_env!("HARDWARE_ID"),
+    device_api: option_env!("DEVICE_API"),
+    oauth_base: option_env!("OAUTH_API"),
+    update_client: option_env!("SOTA_CLIENT"),
+    production: option_env!("PRODUCTION"),
+};
+
+/// A secret that was read from outside the command line, and where it was found.
+pub type FoundSecret = (Secret, Origin);
+
+/// Everything that settings are made of.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// Options of every command.
+    pub common: &'a CommonArgs,
+    /// Options of a registration.
+    pub args: &'a RegisterArgs,
+    /// Variables of the environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The API token of a file or credential.
+    pub api_token: Option<FoundSecret>,
+    /// `/etc/os-release`
+    pub os_release: &'a OsRelease,
+    /// Built in.
+    pub build: BuildDefaults,
+}
+
+/// Seconds that a connection may take unless told otherwise.
+const CONNECT_TIMEOUT: u64 = 10;
+/// Seconds between two reads unless told otherwise.
+const READ_TIMEOUT: u64 = 30;
+/// Seconds for a whole request unless told otherwise.
+const REQUEST_TIMEOUT: u64 = 60;
+/// Seconds to try again unless told otherwise.
+const RETRY_FOR: u64 = 120;
+
+/// Limits in time from the command line, else the defaults.
+#[must_use]
+pub fn timeouts(common: &CommonArgs) -> Timeouts {
+    let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
+    Timeouts {
+        connect: seconds(common.connect_timeout, CONNECT_TIMEOUT),
+        read: seconds(common.read_timeout, READ_TIMEOUT),
+        request: seconds(common.request_timeout, REQUEST_TIMEOUT),
+    }
+}
+
+/// The directory of the registration from the command line, else `/var/sota`.
+#[must_use]
+pub fn sota_dir(common: &CommonArgs) -> PathBuf {
+    let default = || PathBuf::from("/var/sota");
+    common.sota_dir.clone().unwrap_or_else(default)
+}
+
+/// Picks values in the order of precedence and keeps the record of where they came from.
+struct Resolver<'a> {
+    environment: &'a BTreeMap<String, String>,
+    os_release: &'a OsRelease,
+    provenance: Vec<Provenance>,
+}
+
+/// A value that may be there, with its origin.
+type Candidate<T> = Option<(T, Origin)>;
+
+impl Resolver<'_> {
+    /// The first candidate that is there.
+    fn first<T: ToString>(
+        &mut self,
+        name: &'static str,
+        candidates: impl IntoIterator<Item = Candidate<T>>,
+    ) -> Option<T> {
+        let (value, origin) = candidates.into_iter().flatten().next()?;
+        self.provenance.push(Provenance {
+            name,
+            value: value.to_string(),
+            origin,
+        });
+        Some(value)
+    }
+
+    fn variable(&self, name: &'static str) -> Candidate<String> {
+        let value = self.environment.get(name)?.clone();
+        Some((value, Origin::Environment(name)))
+    }
+
+    fn released(&self, name: &'static str) -> Candidate<String> {
+        let value = self.os_release.value(name)?.to_owned();
+        Some((value, Origin::OsRelease(name)))
+    }
+
+    fn flag(&mut self, name: &'static str, typed_value: Option<bool>, default: bool) -> bool {
+        self.first(name, [typed(typed_value), Some((default, Origin::Default))])
+            .unwrap_or(default)
+    }
+
+    /// `PRODUCTION` is true when it is set at all; a value that reads as false is refused, since
+    /// either reading would surprise somebody.
+    fn production_variable(&self) -> Result<Candidate<bool>> {
+        let Some((value, origin)) = self.variable("PRODUCTION") else {
+            return Ok(None);
+        };
+        if value.is_empty() || parse_bool(&value) == Ok(false) {
+            return Err(Error::configuration(format!(
+                "the variable PRODUCTION is set to {value:?}: its presence alone means a \
+                 production device"
+            ))
+            .hint("unset PRODUCTION, or say --production 0 or --production 1"));
+        }
+        Ok(Some((true, origin)))
+    }
+}
+
+fn typed<T>(value: Option<T>) -> Candidate<T> {
+    value.map(|value| (value, Origin::CommandLine))
+}
+
+fn built(value: Option<&'static str>, name: &'static str) -> Candidate<String> {
+    value.map(|value| (value.to_owned(), Origin::Build(name)))
+}
+
+fn default(value: &str) -> Candidate<String> {
+    Some((value.to_owned(), Origin::Default))
+}
+
+/// Makes settings of everything that was said.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] for a value that is missing or cannot work.
+pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
+    let Sources {
+        common,
+        args,
+        environment,
+        api_token,
+        os_release,
+        build,
+    } = sources;
+    let mut resolver = Resolver {
+        environment,
+        os_release,
+        provenance: Vec::new(),
+    };
+    let r = &mut resolver;
+
+    let factory = r.first(
+        "factory",
+        [
+            typed(args.factory.clone()),
+            r.variable("DEVICE_FACTORY"),
+            r.released("LMP_FACTORY"),
+        ],
+    );
+    let factory = check_factory(factory)?;
+    let hwid = r
+        .first(
+            "hwid",
+            [
+                typed(args.hwid.clone()),
+                built(build.hwid, "HARDWARE_ID"),
+                r.released("LMP_MACHINE"),
+            ],
+        )
+        .filter(|hwid| !hwid.is_empty())
+        .ok_or_else(|| missing("hardware id", "--hwid ID, or LMP_MACHINE in os-release"))?;
+    let tags = r
+        .first(
+            "tags",
+            [typed(args.tags.clone()), r.released("LMP_FACTORY_TAG")],
+        )
+        .filter(|tags| !tags.is_empty())
+        .ok_or_else(|| missing("tag", "--tags LIST, or LMP_FACTORY_TAG in os-release"))?;
+    let production_built = match build.production {
+        Some(word) => parse_bool(word).map_err(|_| {
+            Error::configuration(format!(
+                "built with PRODUCTION={word:?}, which is no BOOL word"
+            ))
+        })?,
+        None => false,
+    };
+    let production_variable = match args.production {
+        Some(_) => None,
+        None => r.production_variable()?,
+    };
+    let production = r
+        .first(
+            "production",
+            [
+                typed(args.production),
+                production_variable,
+                build
+                    .production
+                    .map(|_| (production_built, Origin::Build("PRODUCTION"))),
+                Some((false, Origin::Default)),
+            ],
+        )
+        .unwrap_or(false);
+    let validate_uuid = r.flag("validate-uuid", args.validate_uuid, true);
+    let uuid = r.first("uuid", [typed(args.uuid.clone())]);
+    if let Some(uuid) = &uuid {
+        check_uuid(uuid, validate_uuid)?;
+    }
+
+    let settings = Settings {
+        sota_dir: sota_dir(common),
+        factory,
+        uuid,
+        validate_uuid,
+        name: not_empty(r.first("name", [typed(args.name.clone())])),
+        group: not_empty(r.first("device-group", [typed(args.device_group.clone())])),
+        hwid,
+        tags,
+        production,
+        apps: r.first("apps", [typed(args.apps.clone())]),
+        restorable_apps: r
+            .first(
+                "restorable-apps",
+                [typed(args.restorable_apps.clone()), default(" ")],
+            )
+            .unwrap_or_default(),
+        use_ostree_server: r.flag("use-ostree-server", args.use_ostree_server, true),
+        start_daemon: r.flag("start-daemon", args.start_daemon, true),
+        update_client: build.update_client.unwrap_or("aktualizr-lite"),
+        update_client_lock: args
+            .update_client_lock
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("/var/lock/aklite.lock")),
+        force: r.flag("force", args.force, false),
+        mlock_all: r.flag("mlock-all", args.mlock_all, true),
+        mlock_required: args.mlock_all == Some(true),
+        authorisation: authorisation(r, args, api_token, build)?,
+        device_api: {
+            let text = r.first(
+                "device-api",
+                [
+                    r.variable("DEVICE_API"),
+                    built(build.device_api, "DEVICE_API"),
+                    default("https://api.foundries.io/ota/devices/"),
+                ],
+            );
+            check_url("DEVICE_API", &text.unwrap_or_default())?
+        },
+        ca_file: args.ca_file.clone(),
+        timeouts: timeouts(common),
+        retry_for: Duration::from_secs(args.retry_for.unwrap_or(RETRY_FOR)),
+        key: key_setting(r, args)?,
+        provenance: Vec::new(),
+    };
+    Ok(Settings {
+        provenance: resolver.provenance,
+        ..settings
+    })
+}
+
+fn not_empty(value: Option<String>) -> Option<String> {
+    value.filter(|value| !value.is_empty())
+}
+
+fn missing(what: &str, remedy: &'static str) -> Error {
+    Error::configuration(format!("no {what} is set")).hint(format!("give {remedy}"))
+}
+
+fn check_factory(factory: Option<String>) -> Result<String> {
+    let remedy = "--factory NAME, DEVICE_FACTORY, or LMP_FACTORY in os-release";
+    let factory = factory.ok_or_else(|| missing("factory", remedy))?;
+    if factory.is_empty() || factory == "lmp" {
+        return Err(Error::configuration(format!(
+            "the factory {factory:?} is none that a device can be registered with"
+        ))
+        .hint(format!("give {remedy}")));
+    }
+    check_subject("factory", &factory)?;
+    Ok(factory)
+}
+
+/// CN and OU must fit RFC 5280's limits, and be text that a person can read.
+fn check_subject(what: &str, text: &str) -> Result<()> {
+    let length = text.chars().count();
+    if length > NAME_LIMIT {
+        return Err(Error::configuration(format!(
+            "the {what} has {length} characters; a certificate holds at most {NAME_LIMIT}"
+        )));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::configuration(format!(
+            "the {what} {text:?} has a control character"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks a UUID that somebody chose.
+///
+/// # Errors
+/// Empty, too long, with control characters, or (if `strict`) not 8-4-4-4-12 hex digits.
+pub fn check_uuid(uuid: &str, strict: bool) -> Result<()> {
+    if uuid.is_empty() {
+        return Err(Error::configuration("the UUID is empty"));
+    }
+    check_subject("UUID", uuid)?;
+    if strict && !is_uuid(uuid) {
+        return Err(Error::configuration(format!(
+            "{uuid:?} is no UUID: it takes 8-4-4-4-12 hexadecimal digits"
+        ))
+        .hint("give --validate-uuid 0 if the backend takes other identifiers"));
+    }
+    Ok(())
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+#[must_use]
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
+/// A URL that HTTP can be spoken to.
+fn check_url(what: &str, text: &str) -> Result<Url> {
+    let wrong = |reason: &str| {
+        Error::configuration(format!("{what} is {text:?}, which {reason}")).hint(format!(
+            "set {what} to an address like https://api.example.com/ota/devices/"
+        ))
+    };
+    let url = Url::parse(text).map_err(|cause| wrong("is no URL").because(cause))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("is neither http nor https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            Error::configuration(format!("{what} holds a user name or password"))
+                .hint("give the token with --api-token-file"),
+        );
+    }
+    Ok(url)
+}
+
+fn authorisation(
+    r: &mut Resolver<'_>,
+    args: &RegisterArgs,
+    found: Option<FoundSecret>,
+    build: BuildDefaults,
+) -> Result<Authorisation> {
+    let header = r
+        .first(
+            "api-token-header",
+            [typed(args.api_token_header.clone()), default("OSF-TOKEN")],
+        )
+        .unwrap_or_default();
+    if reqwest::header::HeaderName::try_from(header.as_str()).is_err() {
+        return Err(
+            Error::configuration(format!("{header:?} is no name of an HTTP header"))
+                .hint("give --api-token-header NAME"),
+        );
+    }
+    let token = match &args.api_token {
+        Some(token) => Some((token.clone(), Origin::CommandLine)),
+        None => found,
+    };
+    if let Some((token, origin)) = token.filter(|(token, _)| !token.expose().is_empty()) {
+        // A line break would end the header and begin one of the attacker's (RFC 9110 section 5.5).
+        if !token
+            .expose()
+            .bytes()
+            .all(|byte| (0x20..0x7f).contains(&byte))
+        {
+            return Err(Error::configuration(
+                "the API token has a line break or another character that no header may hold",
+            )
+            .hint("give the token alone, on one line"));
+        }
+        r.provenance.push(Provenance {
+            name: "api-token",
+            value: "[secret]".into(),
+            origin,
+        });
+        return Ok(Authorisation::ApiToken { header, token });
+    }
+    let base = r.first(
+        "oauth-base",
+        [
+            r.variable("OAUTH_BASE"),
+            built(build.oauth_base, "OAUTH_API"),
+            default("https://app.foundries.io/oauth"),
+        ],
+    );
+    let base = check_url("OAUTH_BASE", &base.unwrap_or_default())?;
+    Ok(Authorisation::DeviceGrant { base })
+}
+
+fn key_setting(r: &mut Resolver<'_>, args: &RegisterArgs) -> Result<KeySetting> {
+    let module = not_empty(r.first("hsm-module", [typed(args.hsm_module.clone())]));
+    match (module, &args.hsm_pin, &args.hsm_so_pin) {
+        (None, None, None) => Ok(KeySetting::Software),
+        (None, ..) => Err(
+            Error::configuration("a PIN is given, but no PKCS#11 library")
+                .hint("give --hsm-module PATH too, or leave the PINs out for a software key"),
+        ),
+        (Some(_), None, _) => {
+            Err(Error::configuration("the token's user PIN is missing").hint("give --hsm-pin PIN"))
+        }
+        (Some(module), Some(pin), so_pin) => Ok(KeySetting::Token {
+            module,
+            pin: pin.clone(),
+            so_pin: so_pin.clone(),
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "settings/tests.rs"]
+mod tests;

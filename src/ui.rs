@@ -1,0 +1,217 @@
+//! Everything that a person reads. Results go to standard output, everything else to standard
+//! error; nothing that came from outside reaches a terminal unescaped.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::error::Error;
+use crate::gateway::Health;
+use crate::register::Registered;
+use crate::settings::Provenance;
+
+/// Exit codes, at the end of `--help`.
+pub const EXIT_CODES_HELP: &str = "\
+BOOL is one of 1, 0, true, false, yes, no, on, off.
+
+Exit codes: 0 registered, 10 already registered, 11 busy (update client or
+another registration), 64 usage, 65 answer rejected, 69 token, 70 bug,
+73 cannot write, 75 temporary, 76 refused, 77 not authorised, 78 configuration";
+
+/// Says things to whoever runs the program.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    /// The result is one JSON object.
+    pub json: bool,
+    /// Details are said too.
+    pub verbose: bool,
+}
+
+impl Reporter {
+    /// A step that takes time or changes something.
+    pub fn step(&self, text: &str) {
+        line_to_stderr(text);
+    }
+
+    /// Something that only a curious person wants to know.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            line_to_stderr(text);
+        }
+    }
+
+    /// Something that should be looked at, although it stops nothing.
+    pub fn warn(&self, text: &str) {
+        line_to_stderr(&format!("warning: {text}"));
+    }
+
+    /// Every setting and where it came from.
+    pub fn provenance(&self, provenance: &[Provenance]) {
+        for Provenance {
+            name,
+            value,
+            origin,
+        } in provenance
+        {
+            self.detail(&format!("{name} = {value:?} ({origin})"));
+        }
+    }
+
+    /// Why the program ends without having done what it was asked.
+    pub fn failure(&self, error: &Error) {
+        let message = error.full_message();
+        line_to_stderr(&format!("error: {message}"));
+        if let Some(hint) = error.hint_text() {
+            line_to_stderr(&format!("hint: {hint}"));
+        }
+        if self.json {
+            let kind = error.kind();
+            print_json(&json!({
+                "error": kind.name(),
+                "exit_code": kind.exit_code(),
+                "message": message,
+                "hint": error.hint_text(),
+            }));
+        }
+    }
+
+    /// The result of a registration.
+    pub fn registered(&self, registered: &Registered, warnings: &[String]) {
+        let Registered {
+            uuid,
+            name,
+            factory,
+            production,
+            files,
+            gateway,
+            not_before,
+            not_after,
+            orphans,
+        } = registered;
+        for warning in warnings {
+            self.warn(warning);
+        }
+        if self.json {
+            return print_json(&json!({
+                "registered": true,
+                "uuid": uuid,
+                "name": name,
+                "factory": factory,
+                "production": production,
+                "files": files,
+                "gateway": gateway,
+                "certificate": { "not_before": not_before, "not_after": not_after },
+                "orphans": orphans,
+                "warnings": warnings,
+            }));
+        }
+        let mut text = format!(
+            "Device is now registered.\n  UUID:        {uuid}\n  name:        {name}\n  \
+             factory:     {factory}\n  gateway:     {gateway}\n  certificate: until {not_after}\n"
+        );
+        if *production {
+            text.push_str("  production:  yes\n");
+        }
+        for file in files {
+            text.push_str(&format!("  file:        {}\n", file.display()));
+        }
+        for orphan in orphans {
+            text.push_str(&format!(
+                "  orphan:      {orphan} (delete it on the backend)\n"
+            ));
+        }
+        print_text(&text);
+    }
+
+    /// The result of `check`.
+    pub fn health(&self, health: &Health) {
+        let Health {
+            uuid,
+            factory,
+            gateway,
+            not_before,
+            not_after,
+            status,
+            warnings,
+        } = health;
+        for warning in warnings {
+            self.warn(warning);
+        }
+        if self.json {
+            return print_json(&json!({
+                "registered": true,
+                "uuid": uuid,
+                "factory": factory,
+                "gateway": gateway,
+                "gateway_status": status,
+                "certificate": { "not_before": not_before, "not_after": not_after },
+                "warnings": warnings,
+            }));
+        }
+        let connection = match status {
+            Some(status) => format!("mTLS works, status {status}"),
+            None => "not contacted (--offline)".to_owned(),
+        };
+        print_text(&format!(
+            "Device is registered.\n  UUID:        {uuid}\n  factory:     {factory}\n  \
+             gateway:     {gateway}\n  connection:  {connection}\n  certificate: until {not_after}\n"
+        ));
+    }
+}
+
+/// A panic, by place only: its text could hold a secret.
+pub fn bug(place: Option<&std::panic::Location<'_>>) {
+    let place = place.map(ToString::to_string).unwrap_or_default();
+    line_to_stderr(&format!(
+        "error: this is a bug (at {place}): please report it"
+    ));
+}
+
+/// Escapes what could move a cursor, change a colour, reorder text or forge a line.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    // Bidirectional controls make text read as something else than it says.
+    let reorders = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || reorders(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// One line to standard error. Nobody may be listening any more: that stops nothing.
+fn line_to_stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
+}
+
+/// Lines of our own making to standard output, each escaped.
+fn print_text(text: &str) {
+    let mut output = std::io::stdout().lock();
+    for line in text.lines() {
+        let _ = writeln!(output, "{}", printable(line));
+    }
+}
+
+/// JSON escapes control characters itself.
+fn print_json(value: &serde_json::Value) {
+    let _ = writeln!(std::io::stdout().lock(), "{value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_is_shown() {
+        assert_eq!(
+            printable("a\u{1b}[31mb\r\nc\u{7f}\u{9b}"),
+            "a\\u{1b}[31mb\\u{d}\\u{a}c\\u{7f}\\u{9b}"
+        );
+        assert_eq!(printable("x\u{202e}y"), "x\\u{202e}y");
+        assert_eq!(printable("grün ✓"), "grün ✓");
+    }
+}
