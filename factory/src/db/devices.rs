@@ -215,7 +215,6 @@ impl Database {
 }
 
 #[cfg(test)]
-
 mod tests {
     use super::*;
 

@@ -1,0 +1,28 @@
+# make demo   register a device for real, against a factory on loopback
+# make test   prove that everything works
+# Each target installs what it needs first (Debian, as root) or says what is missing.
+
+CARGO ?= cargo
+# The test report's last line counts all tests; see scripts/run-tests.
+.PHONY: demo test lint unit build clean-tools size
+
+demo:
+	@scripts/install-tools test
+	@scripts/demo
+
+test: lint unit size
+
+lint:
+	scripts/install-tools test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy -p lmp-device-register --no-default-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+
+unit:
+	scripts/install-tools test
+	scripts/run-tests
+
+# The binary that boards get: stripped, under its size limit, needing only libc.
+size:
+	scripts/check-size
