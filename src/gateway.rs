@@ -120,7 +120,7 @@ fn probe(
         Error::configuration(format!("tls.server is {gateway:?}, which is no URL")).because(cause)
     })?;
     let key = Arc::clone(&identity.key.0);
-    let client = Client::new(&url, &Trust::Roots(roots), Some(identity), timeouts)?;
+    let client = Client::new(&[&url], &Trust::Roots(roots), Some(identity), timeouts)?;
     let answer = client
         .send(Request {
             method: Method::GET,

@@ -5,10 +5,10 @@ use std::io::Read as _;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client as Connections;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -16,7 +16,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::certificate;
 use crate::error::{Error, Kind, Result};
+use crate::host;
 use crate::key::TlsKey;
+use crate::retry;
 use crate::settings::Timeouts;
 use crate::store::read_text;
 
@@ -73,6 +75,15 @@ pub struct Answer {
     pub truncated: bool,
 }
 
+impl Answer {
+    /// How long the server asks to wait, if it does.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        let text = self.retry_after.as_deref()?;
+        retry::parse_retry_after(text, host::now())
+    }
+}
+
 /// No answer.
 #[derive(Debug)]
 pub struct NoAnswer {
@@ -91,17 +102,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that talks to `url`'s server. The trust store is read only if TLS may be spoken.
+    /// A client that talks to the servers of `urls`. The trust store is read only if TLS may be
+    /// spoken.
     ///
     /// # Errors
     /// [`Kind::Configuration`] if there is nobody to trust.
     pub fn new(
-        url: &Url,
+        urls: &[&Url],
         trust: &Trust,
         identity: Option<ClientIdentity>,
         timeouts: Timeouts,
     ) -> Result<Self> {
-        let roots = if url.scheme() == "https" || has_tls_proxy() {
+        let roots = if urls.iter().any(|url| url.scheme() == "https") || has_tls_proxy() {
             roots(trust)?
         } else {
             RootCertStore::empty()
@@ -187,17 +199,6 @@ impl Client {
             }
         }
     }
-}
-
-/// `Content-Type: application/json`
-#[must_use]
-pub fn json_headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        CONTENT_TYPE,
-        reqwest::header::HeaderValue::from_static("application/json"),
-    );
-    headers
 }
 
 /// A URL without what may be secret in it.

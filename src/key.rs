@@ -55,6 +55,10 @@ impl DeviceKey {
     }
 
     /// ECDSA with SHA-256 over `message`, as a DER `Ecdsa-Sig-Value` (RFC 3279 section 2.2.3).
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "a key that lives elsewhere can refuse"
+    )]
     fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
         match &self.place {
             Place::Software(key) => Ok(key.sign(message)),

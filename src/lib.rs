@@ -15,6 +15,8 @@
 use std::ffi::OsString;
 
 pub mod args;
+pub mod attempts;
+pub mod authorise;
 pub mod certificate;
 pub mod csr;
 pub mod device_api;
@@ -24,6 +26,7 @@ pub mod host;
 pub mod http;
 pub mod journal;
 pub mod key;
+pub mod oauth;
 pub mod os_release;
 pub mod plan;
 pub mod register;

@@ -2,17 +2,19 @@
 //! to bottom; each stage consumes the one before it.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use crate::attempts::{Attempt, persist};
+use crate::authorise::authorise;
 use crate::certificate::DeviceCertificate;
 use crate::csr::{self, Subject};
 use crate::device_api::{RegistrationRequest, backend_words};
 use crate::error::{Error, Kind, Result};
 use crate::host::{self, HostFacts};
-use crate::http::{self, Answer, Client, NoAnswer, Request, Trust};
+use crate::http::{Answer, Client, NoAnswer, Request, Trust};
 use crate::journal::{Beginning, Journal, Phase, StagedFile, State, UuidOrigin};
 use crate::key::{DeviceKey, SoftwareKey};
 use crate::plan::{self, Plan};
@@ -20,7 +22,6 @@ use crate::response::{
     self, ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, Expected, PRIVATE_KEY,
     Registration,
 };
-use crate::retry;
 use crate::settings::{Authorisation, KeySetting, Settings};
 use crate::sota_toml::SotaToml;
 use crate::store::{Directory, PRIVATE, PUBLIC};
@@ -133,6 +134,12 @@ fn begin(
     }
     check_space(sota)?;
     let client = connect(settings)?;
+    let headers = authorise(settings, &beginning.request.uuid, &client, reporter)?;
+    let backend = Backend {
+        settings,
+        client: &client,
+        headers,
+    };
     reporter.step(&format!(
         "Registering device {} with factory {}",
         beginning.request.uuid, beginning.factory
@@ -143,7 +150,7 @@ fn begin(
         Err(error) => return Err(give_up(journal, sota, error, reporter)),
     };
     reporter.detail("Made an EC P-256 key and its signing request");
-    obtain(settings, sota, journal, &key, &client, false, reporter)
+    obtain(&backend, sota, journal, &key, false, reporter)
 }
 
 /// The same request once more: the backend may have signed it already.
@@ -154,11 +161,17 @@ fn ask_again(
     reporter: &Reporter,
 ) -> Result<Journal> {
     let client = connect(settings)?;
+    let headers = authorise(settings, &journal.state().request.uuid, &client, reporter)?;
+    let backend = Backend {
+        settings,
+        client: &client,
+        headers,
+    };
     let pem = zeroize::Zeroizing::new(journal.staged(PRIVATE_KEY, KEY_LIMIT)?);
     let pem = std::str::from_utf8(&pem)
         .map_err(|_| Error::configuration("the key in the journal is damaged"))?;
     let key = DeviceKey::software(SoftwareKey::from_pem(pem)?);
-    obtain(settings, sota, journal, &key, &client, true, reporter)
+    obtain(&backend, sota, journal, &key, true, reporter)
 }
 
 fn check_space(sota: &Directory) -> Result<()> {
@@ -183,7 +196,11 @@ fn connect(settings: &Settings) -> Result<Client> {
         Some(path) => Trust::File(path.clone()),
         None => Trust::System,
     };
-    Client::new(&settings.device_api, &trust, None, settings.timeouts)
+    let mut urls = vec![&settings.device_api];
+    if let Authorisation::DeviceGrant { base } = &settings.authorisation {
+        urls.push(base);
+    }
+    Client::new(&urls, &trust, None, settings.timeouts)
 }
 
 fn make_key(journal: &mut Journal) -> Result<DeviceKey> {
@@ -208,15 +225,14 @@ fn signing_request(state: &State, uuid: &str, key: &DeviceKey) -> Result<String>
 
 /// Asks the backend and stages its verified answer.
 fn obtain(
-    settings: &Settings,
+    backend: &Backend<'_>,
     sota: &Directory,
     mut journal: Journal,
     key: &DeviceKey,
-    client: &Client,
     may_be_known: bool,
     reporter: &Reporter,
 ) -> Result<Journal> {
-    let untrusted = match ask(settings, &mut journal, key, client, may_be_known, reporter) {
+    let untrusted = match ask(backend, &mut journal, key, may_be_known, reporter) {
         Ok(untrusted) => untrusted,
         Err(Failure {
             error,
@@ -269,131 +285,114 @@ impl From<Error> for Failure {
     }
 }
 
+/// Where a request goes, and what allows it.
+struct Backend<'a> {
+    settings: &'a Settings,
+    client: &'a Client,
+    headers: HeaderMap,
+}
+
 /// Sends the journal's request until it is signed, refused, or the deadline has passed.
 fn ask(
-    settings: &Settings,
+    backend: &Backend<'_>,
     journal: &mut Journal,
     key: &DeviceKey,
-    client: &Client,
     mut may_be_known: bool,
     reporter: &Reporter,
 ) -> std::result::Result<Untrusted, Failure> {
-    let headers = headers(&settings.authorisation)?;
     journal.advance(Phase::Sent)?;
-    let started = Instant::now();
-    for attempt in 1.. {
-        let body = serde_json::to_vec(&journal.state().request)
-            .map_err(|cause| Error::bug("the request could not be encoded").because(cause))?;
-        let sent = client.send(Request {
-            method: Method::POST,
-            url: &settings.device_api,
-            headers: headers.clone(),
-            body: Some(body),
-            limit: ANSWER_LIMIT,
-        });
-        let (error, retry_after) = match sent.map(|answer| judge(settings, answer)) {
-            Ok(Verdict::Signed(body)) => return Ok(Untrusted(body)),
-            Ok(Verdict::Refused(error)) => {
-                return Err(Failure {
+    let asked = persist(backend.settings.retry_for, reporter, || {
+        loop {
+            let answer = match post(backend, journal) {
+                Ok(answer) => answer,
+                Err(Unanswered::Ours(error)) => return Attempt::Failed(error),
+                Err(Unanswered::Theirs(NoAnswer {
                     error,
-                    backend_may_know: may_be_known,
-                });
-            }
-            Ok(Verdict::Exists(error)) => {
-                if !(may_be_known && journal.state().uuid_origin == UuidOrigin::Generated) {
-                    return Err(Failure {
-                        error,
-                        backend_may_know: may_be_known,
-                    });
+                    may_have_arrived,
+                })) => {
+                    may_be_known |= may_have_arrived;
+                    return Attempt::Again(error, None);
                 }
-                take_new_uuid(journal, key, reporter)?;
-                may_be_known = false;
-                continue;
-            }
-            Ok(Verdict::Rejected(error)) => return Err(error.into()),
-            Ok(Verdict::Failed {
-                error,
-                retry_after,
-                again,
-            }) => {
-                may_be_known = true;
-                if !again {
-                    return Err(error.into());
+            };
+            return match judge(backend.settings, answer) {
+                Verdict::Signed(body) => Attempt::Done(Untrusted(body)),
+                Verdict::Refused(error) => Attempt::Failed(error),
+                Verdict::Exists(error) => {
+                    let ours = journal.state().uuid_origin == UuidOrigin::Generated;
+                    if !(may_be_known && ours) {
+                        return Attempt::Failed(error);
+                    }
+                    if let Err(error) = take_new_uuid(journal, key, reporter) {
+                        return Attempt::Failed(error);
+                    }
+                    may_be_known = false;
+                    continue;
                 }
-                (error, retry_after)
-            }
-            Ok(Verdict::Busy { error, retry_after }) => (error, retry_after),
-            Err(NoAnswer {
-                error,
-                may_have_arrived,
-            }) => {
-                may_be_known |= may_have_arrived;
-                (error, None)
-            }
-        };
-        let left = settings.retry_for.saturating_sub(started.elapsed());
-        let random = uuid::Uuid::new_v4().as_u64_pair().0;
-        let Some(pause) = retry::pause(attempt, random, retry_after, left) else {
-            return Err(Failure {
-                error,
-                backend_may_know: may_be_known,
-            });
-        };
-        reporter.warn(&format!(
-            "{}; trying again in {:.1} s",
-            error.full_message(),
-            pause.as_secs_f64()
-        ));
-        std::thread::sleep(pause);
-    }
-    Err(Error::bug("the attempts ran out").into())
+                Verdict::Busy(error, pause) => Attempt::Again(error, pause),
+                Verdict::Unclear(error) => {
+                    may_be_known = true;
+                    Attempt::Failed(error)
+                }
+                Verdict::Broken(error, pause) => {
+                    may_be_known = true;
+                    Attempt::Again(error, pause)
+                }
+            };
+        }
+    });
+    asked.map_err(|error| Failure {
+        error,
+        backend_may_know: may_be_known,
+    })
 }
 
-fn headers(authorisation: &Authorisation) -> Result<HeaderMap> {
-    let Authorisation::ApiToken { header, token } = authorisation else {
-        return Err(Error::configuration(
-            "there is no API token, and approval by a person is not part of this build",
-        )
-        .hint("give --api-token-file FILE or --api-token TOKEN"));
+/// Why there is no answer: we did not ask, or nobody answered.
+enum Unanswered {
+    Ours(Error),
+    Theirs(NoAnswer),
+}
+
+fn post(backend: &Backend<'_>, journal: &Journal) -> std::result::Result<Answer, Unanswered> {
+    let body = serde_json::to_vec(&journal.state().request).map_err(|cause| {
+        Unanswered::Ours(Error::bug("the request could not be encoded").because(cause))
+    })?;
+    let mut headers = backend.headers.clone();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let request = Request {
+        method: Method::POST,
+        url: &backend.settings.device_api,
+        headers,
+        body: Some(body),
+        limit: ANSWER_LIMIT,
     };
-    let unusable = |_| Error::configuration("the API token or the name of its header is unusable");
-    let name = HeaderName::try_from(header.as_str()).map_err(|_| unusable(()))?;
-    let mut value = HeaderValue::from_str(token.expose()).map_err(|_| unusable(()))?;
-    value.set_sensitive(true);
-    let mut headers = http::json_headers();
-    headers.insert(name, value);
-    Ok(headers)
+    backend.client.send(request).map_err(Unanswered::Theirs)
 }
 
 /// What a status means.
 enum Verdict {
+    /// 201, and nobody has looked at the body yet.
     Signed(Vec<u8>),
-    /// 201 or another success that cannot be used.
-    Rejected(Error),
+    /// It does not know the device and does not want to.
     Refused(Error),
+    /// It knows that UUID already.
     Exists(Error),
-    /// Nothing was done; later it may be.
-    Busy {
-        error: Error,
-        retry_after: Option<Duration>,
-    },
-    /// The backend failed, perhaps after it had signed.
-    Failed {
-        error: Error,
-        retry_after: Option<Duration>,
-        again: bool,
-    },
+    /// It did nothing; later it may.
+    Busy(Error, Option<Duration>),
+    /// It failed, perhaps after it had signed; another attempt may help.
+    Broken(Error, Option<Duration>),
+    /// It may have signed, and another attempt would not help.
+    Unclear(Error),
 }
 
 fn judge(settings: &Settings, answer: Answer) -> Verdict {
+    let pause = answer.pause();
     let Answer {
         status,
-        retry_after,
+        retry_after: _,
         location,
         body,
         truncated,
     } = answer;
-    let retry_after = retry_after.and_then(|text| retry::parse_retry_after(&text, host::now()));
     let words = backend_words(&body);
     let said = if words.is_empty() {
         String::new()
@@ -403,34 +402,33 @@ fn judge(settings: &Settings, answer: Answer) -> Verdict {
     let error = |kind| Error::new(kind, format!("the backend answered {status}{said}"));
     match status {
         201 if truncated => {
-            Verdict::Rejected(Error::answer("the backend's answer is larger than 1 MiB"))
+            Verdict::Unclear(Error::answer("the backend's answer is larger than 1 MiB"))
         }
         201 => Verdict::Signed(body),
-        200..=299 => Verdict::Rejected(
+        200..=299 => Verdict::Unclear(
             error(Kind::Answer).hint("201 was expected: check DEVICE_API and any proxy or portal"),
         ),
         300..=399 => Verdict::Refused(error(Kind::Refused).hint(match location {
             Some(location) => format!(
-                "the API token is not sent elsewhere; if {location:?} is right, set DEVICE_API to it"
+                "the token is not sent elsewhere; if {location:?} is right, set DEVICE_API to it"
             ),
             None => "check DEVICE_API".to_owned(),
         })),
-        401 | 403 => Verdict::Refused(error(Kind::Unauthorised).hint(
-            "check the API token: it must be valid and have the scope devices:create",
-        )),
+        401 | 403 => Verdict::Refused(
+            error(Kind::Unauthorised)
+                .hint("check the API token: it must be valid and have the scope devices:create"),
+        ),
         404 => Verdict::Refused(error(Kind::Refused).hint(format!(
             "check DEVICE_API, which is used verbatim: {:?}",
             settings.device_api.as_str()
         ))),
-        409 => Verdict::Exists(error(Kind::Refused).hint(
-            "delete that device on the backend, or register with another --uuid",
-        )),
-        429 => Verdict::Busy { error: error(Kind::Temporary), retry_after },
-        500..=599 => Verdict::Failed {
-            error: error(Kind::Temporary).hint("run this again later"),
-            retry_after,
-            again: matches!(status, 502..=504),
-        },
+        409 => Verdict::Exists(
+            error(Kind::Refused)
+                .hint("delete that device on the backend, or register with another --uuid"),
+        ),
+        429 => Verdict::Busy(error(Kind::Temporary), pause),
+        502..=504 => Verdict::Broken(error(Kind::Temporary).hint("run this again later"), pause),
+        500..=599 => Verdict::Unclear(error(Kind::Temporary).hint("run this again later")),
         _ => Verdict::Refused(error(Kind::Refused)),
     }
 }

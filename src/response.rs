@@ -42,7 +42,7 @@ impl FileName {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         // sql.db-wal and its like would change what sql.db holds.
         let ours = name == PRIVATE_KEY || name.starts_with(DATABASE);
-        let temporary = name.ends_with(".tmp");
+        let temporary = name.strip_suffix(".tmp").is_some();
         if name.is_empty()
             || name.len() > 100
             || name.starts_with('.')

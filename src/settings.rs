@@ -304,6 +304,7 @@ fn built(value: Option<&'static str>, name: &'static str) -> Candidate<String> {
     value.map(|value| (value.to_owned(), Origin::Build(name)))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "one of several candidates")]
 fn default(value: &str) -> Candidate<String> {
     Some((value.to_owned(), Origin::Default))
 }
@@ -337,49 +338,6 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         ],
     );
     let factory = check_factory(factory)?;
-    let hwid = r
-        .first(
-            "hwid",
-            [
-                typed(args.hwid.clone()),
-                built(build.hwid, "HARDWARE_ID"),
-                r.released("LMP_MACHINE"),
-            ],
-        )
-        .filter(|hwid| !hwid.is_empty())
-        .ok_or_else(|| missing("hardware id", "--hwid ID, or LMP_MACHINE in os-release"))?;
-    let tags = r
-        .first(
-            "tags",
-            [typed(args.tags.clone()), r.released("LMP_FACTORY_TAG")],
-        )
-        .filter(|tags| !tags.is_empty())
-        .ok_or_else(|| missing("tag", "--tags LIST, or LMP_FACTORY_TAG in os-release"))?;
-    let production_built = match build.production {
-        Some(word) => parse_bool(word).map_err(|_| {
-            Error::configuration(format!(
-                "built with PRODUCTION={word:?}, which is no BOOL word"
-            ))
-        })?,
-        None => false,
-    };
-    let production_variable = match args.production {
-        Some(_) => None,
-        None => r.production_variable()?,
-    };
-    let production = r
-        .first(
-            "production",
-            [
-                typed(args.production),
-                production_variable,
-                build
-                    .production
-                    .map(|_| (production_built, Origin::Build("PRODUCTION"))),
-                Some((false, Origin::Default)),
-            ],
-        )
-        .unwrap_or(false);
     let validate_uuid = r.flag("validate-uuid", args.validate_uuid, true);
     let uuid = r.first("uuid", [typed(args.uuid.clone())]);
     if let Some(uuid) = &uuid {
@@ -393,9 +351,9 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         validate_uuid,
         name: not_empty(r.first("name", [typed(args.name.clone())])),
         group: not_empty(r.first("device-group", [typed(args.device_group.clone())])),
-        hwid,
-        tags,
-        production,
+        hwid: hwid(r, args, build)?,
+        tags: tags(r, args)?,
+        production: production(r, args, build)?,
         apps: r.first("apps", [typed(args.apps.clone())]),
         restorable_apps: r
             .first(
@@ -435,6 +393,45 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         provenance: resolver.provenance,
         ..settings
     })
+}
+
+fn hwid(r: &mut Resolver<'_>, args: &RegisterArgs, build: BuildDefaults) -> Result<String> {
+    let candidates = [
+        typed(args.hwid.clone()),
+        built(build.hwid, "HARDWARE_ID"),
+        r.released("LMP_MACHINE"),
+    ];
+    not_empty(r.first("hwid", candidates))
+        .ok_or_else(|| missing("hardware id", "--hwid ID, or LMP_MACHINE in os-release"))
+}
+
+fn tags(r: &mut Resolver<'_>, args: &RegisterArgs) -> Result<String> {
+    let candidates = [typed(args.tags.clone()), r.released("LMP_FACTORY_TAG")];
+    not_empty(r.first("tags", candidates))
+        .ok_or_else(|| missing("tag", "--tags LIST, or LMP_FACTORY_TAG in os-release"))
+}
+
+fn production(r: &mut Resolver<'_>, args: &RegisterArgs, build: BuildDefaults) -> Result<bool> {
+    let built_in = match build.production.map(|word| (word, parse_bool(word))) {
+        None => None,
+        Some((_, Ok(value))) => Some((value, Origin::Build("PRODUCTION"))),
+        Some((word, Err(_))) => {
+            return Err(Error::configuration(format!(
+                "this program was built with PRODUCTION={word:?}, which is no BOOL word"
+            )));
+        }
+    };
+    let variable = match args.production {
+        Some(_) => None,
+        None => r.production_variable()?,
+    };
+    let candidates = [
+        typed(args.production),
+        variable,
+        built_in,
+        Some((false, Origin::Default)),
+    ];
+    Ok(r.first("production", candidates).unwrap_or(false))
 }
 
 fn not_empty(value: Option<String>) -> Option<String> {

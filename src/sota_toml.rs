@@ -1,6 +1,8 @@
 //! Pure: reads `sota.toml`, merges `[p11]` into it, and stays inside what both of its readers
 //! take: the update client, which reads it as INI, and the configuration daemon, which reads TOML.
 
+use std::fmt::Write as _;
+
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::error::{Error, Result};
@@ -137,7 +139,7 @@ impl SotaToml {
         text.push_str("\n[p11]\n");
         for (key, value) in pairs {
             // Values are checked by `suits_both` before anything is created.
-            text.push_str(&format!("{key} = \"{value}\"\n"));
+            let _ = writeln!(text, "{key} = \"{value}\"");
         }
         Self::parse(&text)
     }

@@ -1,14 +1,20 @@
 //! Everything that a person reads. Results go to standard output, everything else to standard
 //! error; nothing that came from outside reaches a terminal unescaped.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::json;
 
 use crate::error::Error;
 use crate::gateway::Health;
+use crate::oauth::Invitation;
 use crate::register::Registered;
 use crate::settings::Provenance;
+
+mod invitation;
+
+pub use invitation::InvitationView;
 
 /// Exit codes, at the end of `--help`.
 pub const EXIT_CODES_HELP: &str = "\
@@ -55,6 +61,12 @@ impl Reporter {
         {
             self.detail(&format!("{name} = {value:?} ({origin})"));
         }
+    }
+
+    /// Shows a person where to approve this device.
+    #[must_use]
+    pub fn invite(&self, invitation: &Invitation) -> InvitationView {
+        InvitationView::open(invitation, std::io::stderr().is_terminal())
     }
 
     /// Why the program ends without having done what it was asked.
@@ -113,12 +125,10 @@ impl Reporter {
             text.push_str("  production:  yes\n");
         }
         for file in files {
-            text.push_str(&format!("  file:        {}\n", file.display()));
+            let _ = writeln!(text, "  file:        {}", file.display());
         }
         for orphan in orphans {
-            text.push_str(&format!(
-                "  orphan:      {orphan} (delete it on the backend)\n"
-            ));
+            let _ = writeln!(text, "  orphan:      {orphan} (delete it on the backend)");
         }
         print_text(&text);
     }
