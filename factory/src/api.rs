@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use crate::Error;
 use crate::factory::Factory;
+use crate::{Error, activate, oauth};
 
 pub(crate) use wire::Registration;
 
@@ -27,6 +27,8 @@ pub(crate) fn router(factory: Arc<Factory>) -> Router {
     Router::new()
         .route("/ota/devices/", devices())
         .route("/ota/devices", devices())
+        .merge(oauth::router())
+        .merge(activate::router())
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(factory)

@@ -21,6 +21,9 @@ pub(crate) enum Command {
     /// The registered devices
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// People who approve devices at /activate/
+    #[command(subcommand)]
+    Operator(OperatorCommand),
     /// Tokens for the API
     #[command(subcommand)]
     Token(TokenCommand),
@@ -102,6 +105,29 @@ pub(crate) enum TokenCommand {
         data_dir: PathBuf,
         /// What the log calls it
         #[arg(long, default_value = "cli")]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Add an operator; asks for the password on the terminal
+    Add {
+        /// Directory of all state
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Read the password from the first line of a file; - is standard input
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// The name to log in with
+        name: String,
+    },
+    /// Delete an operator and end their sessions
+    Delete {
+        /// Directory of all state
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// The name to log in with
         name: String,
     },
 }

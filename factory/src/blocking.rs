@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Device, Error, Running, ServeOptions, Urls};
+use crate::{Device, Error, Password, Running, ServeOptions, Urls};
 
 /// A factory that is served until this is dropped, which stops it within a second. Use and drop it
 /// outside of async code.
@@ -54,6 +54,18 @@ impl Server {
     /// See [`Running::devices`].
     pub fn devices(&self) -> Result<Vec<Device>, Error> {
         self.runtime.block_on(self.running.devices())
+    }
+
+    /// See [`Running::add_operator`].
+    pub fn add_operator(&self, name: &str, password: &Password) -> Result<(), Error> {
+        self.runtime
+            .block_on(self.running.add_operator(name, password))
+    }
+
+    /// See [`Running::decide`].
+    pub fn decide(&self, user_code: &str, approved: bool) -> Result<(), Error> {
+        self.runtime
+            .block_on(self.running.decide(user_code, approved))
     }
 
     /// Deletes a device; its UUID is denied from now on.

@@ -1,6 +1,8 @@
 //! The state in SQLite. Every statement is in this module, in SQL that PostgreSQL also takes.
 
 mod devices;
+mod grants;
+mod operators;
 mod tokens;
 
 use std::path::Path;
@@ -10,7 +12,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, SqlitePool};
 
 pub use devices::Device;
-pub(crate) use devices::{Entry, Issued, Known, Standing};
+pub(crate) use devices::{Entry, Issued, Known, KnownName, Standing};
+pub(crate) use grants::{NewGrant, PendingGrant, Poll};
 
 use crate::{Error, files};
 
@@ -85,6 +88,12 @@ impl Database {
 /// Seconds since 1970.
 pub(crate) fn now() -> i64 {
     seconds(SystemTime::now())
+}
+
+/// Milliseconds since 1970; a clock before that counts as 0.
+pub(crate) fn now_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Seconds since 1970; a clock before that counts as 0.

@@ -56,6 +56,29 @@ pub enum Error {
     /// Tokens would cross a network in the clear.
     #[error("plain HTTP is for loopback addresses only, and {0} is not one; leave --http out")]
     PlainHttp(SocketAddr),
+    /// The times of device grants are out of their range.
+    #[error("a grant lasts 1 second to a day, and is polled at most an hour apart")]
+    GrantTimes,
+    /// An operator of this name exists.
+    #[error("there is an operator '{0}' already; delete them first to set another password")]
+    OperatorExists(String),
+    /// No such operator exists.
+    #[error("there is no operator '{0}'")]
+    NoOperator(String),
+    /// A name that cannot be an operator's.
+    #[error(
+        "'{0}' is not an operator's name: 1 to 64 letters, digits, '-', '_', '.' and ':', a letter or digit first"
+    )]
+    OperatorName(String),
+    /// A password is too short or too long.
+    #[error("a password has 8 to 1024 bytes")]
+    PasswordLength,
+    /// A password could not be hashed.
+    #[error("cannot hash a password")]
+    Hash(#[from] argon2::password_hash::Error),
+    /// No grant waits with this user code.
+    #[error("no device waits with the code '{0}'")]
+    NoGrant(String),
     /// A port could not be opened.
     #[error("cannot listen on {address}")]
     Listen {
@@ -130,10 +153,19 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::FactoryName(_) | Self::Host(_) | Self::PlainHttp(_) => 64,
-            Self::NoDevice(_) => 66,
-            Self::Random(_) | Self::Encode(_) | Self::Issue(_) | Self::Runtime(_) => 70,
-            Self::File { .. } | Self::Database(_) | Self::Schema(_) => 73,
+            Self::FactoryName(_)
+            | Self::Host(_)
+            | Self::PlainHttp(_)
+            | Self::GrantTimes
+            | Self::OperatorName(_)
+            | Self::PasswordLength => 64,
+            Self::NoDevice(_) | Self::NoOperator(_) | Self::NoGrant(_) => 66,
+            Self::Random(_)
+            | Self::Encode(_)
+            | Self::Issue(_)
+            | Self::Hash(_)
+            | Self::Runtime(_) => 70,
+            Self::File { .. } | Self::Database(_) | Self::Schema(_) | Self::OperatorExists(_) => 73,
             Self::Locked { .. } | Self::Listen { .. } => 75,
             Self::NoFactory { .. }
             | Self::OtherFactory { .. }

@@ -5,7 +5,7 @@
 //! body into its wire type, `registration` has `pki` sign the CSR, enters the device through
 //! `db`, and has `sota_toml` write the device's configuration. `gateway` admits devices by the
 //! certificate that they prove. `running` starts and stops all of it; `files` is the only writer
-//! of files.
+//! of files. A device without a token asks `oauth` for one, and a person approves it in `activate`.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lmp_factory::Error> {
@@ -17,6 +17,7 @@
 
 pub mod blocking;
 
+mod activate;
 mod api;
 mod db;
 mod error;
@@ -24,19 +25,25 @@ mod factory;
 mod files;
 mod gateway;
 mod listener;
+mod oauth;
 mod options;
+mod password;
 mod pki;
 mod registration;
 mod running;
 mod secret;
 mod sota_toml;
+mod state;
+mod throttle;
 mod tls;
 
 pub use db::Device;
 pub use error::Error;
 pub use factory::Urls;
 pub use options::ServeOptions;
-pub use running::{Running, create_token, delete_device, list_devices, start};
+pub use password::Password;
+pub use running::{Running, start};
+pub use state::{add_operator, create_token, delete_device, delete_operator, list_devices};
 
 /// Logs an error of ours with its causes.
 fn log_failure(error: &Error) {

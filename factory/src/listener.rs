@@ -2,6 +2,7 @@
 //! certificate to the handlers, and ends within [`GRACE`].
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub(crate) struct PeerCertificate(pub(crate) Option<CertificateDer<'static>>);
 
+/// The address of the peer; in the extensions of every request too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PeerAddress(pub(crate) IpAddr);
+
 /// An open port with what it serves.
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
@@ -65,8 +70,9 @@ impl Listener {
                     return;
                 };
                 match socket.accept().await {
-                    Ok((stream, _)) => {
+                    Ok((stream, address)) => {
                         let connection = Connection {
+                            address: PeerAddress(address.ip()),
                             tls: tls.clone(),
                             router: router.clone(),
                             watcher: graceful.watcher(),
@@ -93,6 +99,7 @@ impl Listener {
 }
 
 struct Connection {
+    address: PeerAddress,
     tls: Option<TlsAcceptor>,
     router: Router,
     watcher: Watcher,
@@ -122,15 +129,21 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let router = self.router;
+        let Self {
+            address,
+            router,
+            watcher,
+            tls: _,
+            _slot,
+        } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            answer(router.clone(), request, peer.clone())
+            answer(router.clone(), request, address, peer.clone())
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = self.watcher.watch(connection).await {
+        if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "connection ended early");
         }
     }
@@ -139,9 +152,11 @@ impl Connection {
 async fn answer(
     router: Router,
     request: hyper::Request<Incoming>,
+    address: PeerAddress,
     peer: PeerCertificate,
 ) -> Result<Response, Infallible> {
     let mut request: Request = request.map(Body::new);
+    request.extensions_mut().insert(address);
     request.extensions_mut().insert(peer);
     if let Ok(response) = timeout(REQUEST_TIMEOUT, router.oneshot(request)).await {
         response

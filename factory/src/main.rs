@@ -9,8 +9,10 @@ use clap::Parser as _;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Args, Command, DeviceCommand, ServeArgs, TokenCommand};
-use lmp_factory::{Error, create_token, delete_device, list_devices};
+use args::{Args, Command, DeviceCommand, OperatorCommand, ServeArgs, TokenCommand};
+use lmp_factory::{
+    Error, add_operator, create_token, delete_device, delete_operator, list_devices,
+};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -38,6 +40,20 @@ fn run(command: Command) -> Result<(), Error> {
             }
             Command::Device(DeviceCommand::Delete { data_dir, uuid }) => {
                 delete_device(&data_dir, &uuid).await
+            }
+            Command::Operator(OperatorCommand::Add {
+                data_dir,
+                password_file,
+                name,
+            }) => {
+                let password = match password_file {
+                    Some(path) => ui::read_password(&path)?,
+                    None => ui::ask_password(&name)?,
+                };
+                add_operator(&data_dir, &name, &password).await
+            }
+            Command::Operator(OperatorCommand::Delete { data_dir, name }) => {
+                delete_operator(&data_dir, &name).await
             }
             Command::Token(TokenCommand::Create { data_dir, name }) => {
                 ui::line(&create_token(&data_dir, &name).await?);

@@ -21,10 +21,15 @@ pub struct ServeOptions {
     pub hosts: Vec<String>,
     /// HTTPS with a generated CA, or plain HTTP, which is refused off the loopback addresses.
     pub api_tls: bool,
+    /// Seconds that a device waits between two polls of its grant, at most an hour.
+    pub oauth_interval_seconds: u64,
+    /// Seconds until the codes of a grant end, from one second to a day.
+    pub oauth_expires_seconds: u64,
 }
 
 impl ServeOptions {
-    /// Free ports of 127.0.0.1, `localhost` in URLs, HTTPS.
+    /// Free ports of 127.0.0.1, `localhost` in URLs, HTTPS, and RFC 8628's times: polls every 5 seconds
+    /// for 15 minutes.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, factory: impl Into<String>) -> Self {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -35,6 +40,8 @@ impl ServeOptions {
             gateway_listen: any_port,
             hosts: vec!["localhost".into()],
             api_tls: true,
+            oauth_interval_seconds: 5,
+            oauth_expires_seconds: 900,
         }
     }
 
@@ -45,6 +52,11 @@ impl ServeOptions {
         }
         if !self.api_tls && !self.api_listen.ip().is_loopback() {
             return Err(Error::PlainHttp(self.api_listen));
+        }
+        if self.oauth_interval_seconds > 60 * 60
+            || !(1..=24 * 60 * 60).contains(&self.oauth_expires_seconds)
+        {
+            return Err(Error::GrantTimes);
         }
         let mut hosts = Vec::new();
         let always = ["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];

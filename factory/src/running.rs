@@ -2,21 +2,24 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::db::{Database, Device};
+use crate::activate::Guard;
+use crate::db::{Database, Device, now_millis};
 use crate::factory::{Factory, Urls};
 use crate::gateway::TufRoot;
 use crate::listener::Listener;
+use crate::oauth::{Grants, read_user_code};
 use crate::options::{Host, ServeOptions};
+use crate::password::Password;
 use crate::pki::Pki;
 use crate::secret::Secret;
-use crate::{Error, api, files, gateway, tls};
+use crate::{Error, api, files, gateway, state, tls};
 
 /// A factory that is being served. Dropping it cuts every connection off; see [`Running::stop`].
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, Error> {
         gateway_listen,
         hosts: _,
         api_tls,
+        oauth_interval_seconds,
+        oauth_expires_seconds,
     } = options;
     files::create_private_dir(&data_dir)?;
     let lock = files::lock(&data_dir)?;
@@ -63,6 +68,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, Error> {
         urls: urls(&hosts[0], api_tls, api_port, gateway_port),
         pki,
         tuf_root,
+        grants: Grants::new(oauth_interval_seconds, oauth_expires_seconds),
+        activation: Guard::new(),
     });
     let (stop, stopped) = watch::channel(false);
     let mut ports = JoinSet::new();
@@ -99,6 +106,7 @@ fn urls(host: &Host, api_tls: bool, api_port: u16, gateway_port: u16) -> Urls {
     let api = format!("{scheme}://{}", host.authority(api_port));
     Urls {
         device_api: format!("{api}/ota/devices/"),
+        oauth: format!("{api}/oauth"),
         api,
         gateway: format!("https://{}", host.authority(gateway_port)),
     }
@@ -139,6 +147,25 @@ impl Running {
         self.factory.database.delete(uuid).await
     }
 
+    /// Adds an operator, who decides on devices at `/activate/`; see [`crate::add_operator`].
+    pub async fn add_operator(&self, name: &str, password: &Password) -> Result<(), Error> {
+        state::add_operator_to(&self.factory.database, name, password).await
+    }
+
+    /// Decides on the device that shows a user code, without the page and its login.
+    pub async fn decide(&self, user_code: &str, approved: bool) -> Result<(), Error> {
+        let unknown = || Error::NoGrant(user_code.into());
+        let code = read_user_code(user_code).ok_or_else(unknown)?;
+        let database = &self.factory.database;
+        if database
+            .decide_grant(&code, approved, "lmp-factory", now_millis())
+            .await?
+        {
+            return Ok(());
+        }
+        Err(unknown())
+    }
+
     /// Stops within a second: requests under way may finish, then connections are cut off.
     pub async fn stop(mut self) {
         self.shut_down().await;
@@ -149,28 +176,4 @@ impl Running {
         while self.ports.join_next().await.is_some() {}
         self.factory.database.close().await;
     }
-}
-
-/// Makes an API token for the factory in a data directory; it is not stored and cannot be shown again.
-pub async fn create_token(data_dir: &Path, name: &str) -> Result<String, Error> {
-    let database = Database::open(data_dir).await?;
-    let token = database.create_token(name).await?;
-    database.close().await;
-    Ok(token.expose().to_owned())
-}
-
-/// The registered devices of the factory in a data directory, oldest first.
-pub async fn list_devices(data_dir: &Path) -> Result<Vec<Device>, Error> {
-    let database = Database::open(data_dir).await?;
-    let devices = database.devices().await?;
-    database.close().await;
-    Ok(devices)
-}
-
-/// Deletes a device from the factory in a data directory; its UUID is denied from now on.
-pub async fn delete_device(data_dir: &Path, uuid: &str) -> Result<(), Error> {
-    let database = Database::open(data_dir).await?;
-    database.delete(uuid).await?;
-    database.close().await;
-    Ok(())
 }

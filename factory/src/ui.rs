@@ -1,11 +1,14 @@
 //! Everything the program prints. Results go to standard output, the log and errors to standard error.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::path::Path;
 
-use lmp_factory::{Device, Error, Running};
+use lmp_factory::{Device, Error, Password, Running};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
+use zeroize::Zeroizing;
 
 /// Logs to standard error; `RUST_LOG` names the level (`debug`), `info` if it is absent.
 pub(crate) fn start_log() {
@@ -25,6 +28,43 @@ pub(crate) fn start_log() {
 pub(crate) fn line(text: &str) {
     let mut output = io::stdout().lock();
     let _ = writeln!(output, "{text}").and_then(|()| output.flush());
+}
+
+/// The first line of a file, or of standard input for `-`.
+pub(crate) fn read_password(path: &Path) -> Result<Password, Error> {
+    let failed = |source| Error::File {
+        action: "read",
+        path: path.into(),
+        source,
+    };
+    let mut line = String::new();
+    if path.as_os_str() == "-" {
+        io::stdin().read_line(&mut line).map_err(failed)?;
+    } else {
+        let mut file = BufReader::new(File::open(path).map_err(failed)?);
+        file.read_line(&mut line).map_err(failed)?;
+    }
+    let end = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(end);
+    Ok(Password::new(line))
+}
+
+/// Asks on the terminal, twice and without echo.
+pub(crate) fn ask_password(name: &str) -> Result<Password, Error> {
+    let failed = |source| Error::File {
+        action: "read the password from",
+        path: "/dev/tty".into(),
+        source,
+    };
+    let ask = |text: &str| rpassword::prompt_password(text).map_err(failed);
+    loop {
+        let first = Zeroizing::new(ask(&format!("Password of {name}: "))?);
+        let second = Zeroizing::new(ask("Again: ")?);
+        if first == second {
+            return Ok(Password::new(first.to_string()));
+        }
+        let _ = writeln!(io::stderr(), "They differ.");
+    }
 }
 
 /// What failed, with its causes.
@@ -47,6 +87,7 @@ pub(crate) fn serving(running: &Running, as_json: bool) {
             "api": urls.api,
             "device_api": urls.device_api,
             "gateway": urls.gateway,
+            "oauth": urls.oauth,
             "ca_file": ca_file,
             "root_file": root_file,
             "api_token": running.api_token(),
@@ -54,8 +95,9 @@ pub(crate) fn serving(running: &Running, as_json: bool) {
         return line(&facts.to_string());
     }
     let mut text = format!(
-        "Registration API  {}\nDevice Gateway    {}\nTrust for the API {}\nRoot of trust     {}",
+        "Registration API  {}\nApproval page     {}/activate/\nDevice Gateway    {}\nTrust for the API {}\nRoot of trust     {}",
         urls.device_api,
+        urls.api,
         urls.gateway,
         ca_file.display(),
         root_file.display(),

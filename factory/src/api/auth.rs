@@ -1,6 +1,8 @@
 //! Who is calling: the API token in `OSF-TOKEN`, or a bearer token, which clients of this API encode
 //! in base64 once more.
 
+use std::fmt;
+
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
@@ -8,6 +10,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::Reply;
+use crate::db::now_millis;
 use crate::factory::Factory;
 use crate::secret::Secret;
 
@@ -22,17 +25,57 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) async fn authorise(factory: &Factory, headers: &HeaderMap) -> Result<Caller, Reply> {
     let denied = || Reply::message(StatusCode::UNAUTHORIZED, "a valid API token is needed");
     let token = presented(headers).ok_or_else(denied)?;
-    match factory.database.token_name(&token).await? {
-        Some(name) => Ok(Caller { token_name: name }),
+    if let Some(name) = factory.database.token_name(&token).await? {
+        return Ok(Caller::ApiToken { name });
+    }
+    let client = factory.database.access_token_client(&token, now_millis());
+    match client.await? {
+        Some(uuid) => Ok(Caller::Device { uuid }),
         None => Err(denied()),
     }
 }
 
 /// Somebody with a valid token.
 #[derive(Debug)]
-pub(super) struct Caller {
-    /// What the operator called the token; fit for a log.
-    pub(super) token_name: String,
+pub(super) enum Caller {
+    /// With an API token, by the name that it was created with.
+    ApiToken { name: String },
+    /// A device that a person approved. Its access token is for one UUID and to register only.
+    Device { uuid: String },
+}
+
+impl Caller {
+    /// Whether the caller may list devices.
+    pub(super) fn may_list(&self) -> Result<(), Reply> {
+        match self {
+            Self::ApiToken { .. } => Ok(()),
+            Self::Device { .. } => Err(out_of_scope("this token cannot list devices")),
+        }
+    }
+
+    /// Whether the caller may register a UUID.
+    pub(super) fn may_register(&self, wanted: &str) -> Result<(), Reply> {
+        match self {
+            Self::Device { uuid } if uuid != wanted => {
+                Err(out_of_scope("this token is for another device"))
+            }
+            Self::Device { .. } | Self::ApiToken { .. } => Ok(()),
+        }
+    }
+}
+
+/// Fit for a log.
+impl fmt::Display for Caller {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiToken { name } => write!(formatter, "API token '{name}'"),
+            Self::Device { .. } => formatter.write_str("device grant"),
+        }
+    }
+}
+
+fn out_of_scope(why: &str) -> Reply {
+    Reply::message(StatusCode::FORBIDDEN, why)
 }
 
 fn presented(headers: &HeaderMap) -> Option<Secret> {

@@ -18,7 +18,7 @@ pub(super) async fn list(
     State(factory): State<Arc<Factory>>,
     headers: HeaderMap,
 ) -> Result<Reply, Reply> {
-    authorise(&factory, &headers).await?;
+    authorise(&factory, &headers).await?.may_list()?;
     let devices = factory.database.devices().await?;
     Ok(Reply::json(StatusCode::OK, json!({ "devices": devices })))
 }
@@ -36,9 +36,10 @@ pub(super) async fn register(
         tracing::info!(?errors, "registration refused");
         Reply::json(StatusCode::BAD_REQUEST, json!({ "errors": errors }))
     })?;
+    caller.may_register(&registration.uuid)?;
     let uuid = registration.uuid.clone();
     let outcome = register_device(&factory, registration).await?;
-    tracing::info!(uuid, token = caller.token_name, %outcome, "registration");
+    tracing::info!(uuid, %caller, %outcome, "registration");
     Ok(match outcome {
         Outcome::Registered(files) => Reply::json(StatusCode::CREATED, json!(files)),
         Outcome::OtherKey => Reply::message(StatusCode::CONFLICT, "Device already exists"),

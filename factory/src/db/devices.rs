@@ -60,6 +60,14 @@ pub(crate) struct Known {
     pub(crate) issued: Option<Issued>,
 }
 
+/// What a UUID was last called.
+#[derive(Debug, FromRow)]
+pub(crate) struct KnownName {
+    pub(crate) name: String,
+    /// The device was deleted: its UUID is denied.
+    pub(crate) deleted: bool,
+}
+
 /// How a UUID stands that comes with a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -188,6 +196,13 @@ impl Database {
         .execute(&self.pool)
         .await?;
         Ok(updated.rows_affected() == 1)
+    }
+
+    /// The name of a device, deleted or not.
+    pub(crate) async fn name_of(&self, uuid: &str) -> Result<Option<KnownName>, Error> {
+        let query = "SELECT name, deleted_at IS NOT NULL AS deleted FROM devices WHERE uuid = $1";
+        let query = sqlx::query_as(query).bind(uuid);
+        Ok(query.fetch_optional(&self.pool).await?)
     }
 
     /// The registered devices, oldest first.

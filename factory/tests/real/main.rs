@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod gateway;
+mod oauth;
 mod pki;
 mod process;
 mod registration;

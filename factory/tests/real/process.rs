@@ -217,3 +217,50 @@ fn refusals_name_their_reason() {
         "{text}"
     );
 }
+
+#[test]
+fn operators_are_added_and_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let served = Served::start(dir.path());
+    assert_eq!(
+        served.fact("oauth"),
+        format!("{}/oauth", served.fact("api"))
+    );
+    let add = |password: &str| {
+        let mut child = Command::new(PROGRAM)
+            .args(["operator", "add", "--data-dir", data])
+            .args(["--password-file", "-", "ann"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(password.as_bytes()).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, text) = add("short\n");
+    assert_eq!((code, text.contains("8 to 1024")), (64, true), "{text}");
+    assert_eq!(add("correct horse\n").0, 0);
+    let (code, text) = add("correct horse");
+    assert_eq!((code, text.contains("'ann' already")), (73, true), "{text}");
+    run(PROGRAM, ["operator", "delete", "--data-dir", data, "ann"]);
+    let file = dir.path().join("password");
+    std::fs::write(&file, "correct horse\nnot this").unwrap();
+    let file = file.to_str().unwrap();
+    let add_from = [
+        "operator",
+        "add",
+        "--data-dir",
+        data,
+        "--password-file",
+        file,
+        "ann",
+    ];
+    run(PROGRAM, add_from);
+}

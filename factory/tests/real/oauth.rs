@@ -1,0 +1,407 @@
+//! The device grant (RFC 8628) and its page, with curl as the device and as the person's browser.
+
+use std::time::{Duration, Instant};
+
+use lmp_factory::Password;
+use serde_json::{Value, json};
+
+use crate::site::Site;
+use crate::tool::{Answer, run};
+
+const PASSWORD: &str = "correct horse";
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A site with the operator `ann`.
+fn site() -> Site {
+    let site = Site::new();
+    let password = Password::new(PASSWORD.into());
+    site.server.add_operator("ann", &password).unwrap();
+    site
+}
+
+fn post_form(site: &Site, url: &str, fields: &[(&str, &str)]) -> Answer {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut arguments = vec![url];
+    for field in &fields {
+        arguments.extend(["--data-urlencode", field]);
+    }
+    site.api(&arguments)
+}
+
+fn ask(site: &Site, uuid: &str) -> Value {
+    let url = format!("{}/authorization/device/", site.server.urls().oauth);
+    let answer = post_form(
+        site,
+        &url,
+        &[("client_id", uuid), ("scope", "acme:devices:create")],
+    );
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+fn poll_as(site: &Site, codes: &Value, uuid: &str) -> Answer {
+    let url = format!("{}/token/", site.server.urls().oauth);
+    let code = codes["device_code"].as_str().unwrap();
+    let fields = [
+        ("grant_type", GRANT),
+        ("device_code", code),
+        ("client_id", uuid),
+        ("scope", "acme:devices:create"),
+    ];
+    post_form(site, &url, &fields)
+}
+
+/// The error of a poll.
+fn refused(site: &Site, codes: &Value, uuid: &str) -> String {
+    let answer = poll_as(site, codes, uuid);
+    assert_eq!(answer.status, 400, "{answer:?}");
+    answer.json()["error"].as_str().unwrap().into()
+}
+
+fn user_code(codes: &Value) -> &str {
+    codes["user_code"].as_str().unwrap()
+}
+
+/// A person's browser: curl with a cookie jar, which reads the token out of each form.
+struct Browser<'a> {
+    site: &'a Site,
+    jar: String,
+    page: Answer,
+}
+
+impl<'a> Browser<'a> {
+    fn open(site: &'a Site, path: &str) -> Self {
+        let jar = tempfile::NamedTempFile::new_in(site.dir.path()).unwrap();
+        let jar = jar.into_temp_path().keep().unwrap().display().to_string();
+        let page = Answer {
+            status: 0,
+            body: String::new(),
+        };
+        let mut browser = Self { site, jar, page };
+        browser.go(path);
+        browser
+    }
+
+    fn request(&mut self, path: &str, arguments: &[&str]) {
+        let url = format!("{}{path}", self.site.server.urls().api);
+        let jar = ["-L", "-b", &self.jar, "-c", &self.jar, &url];
+        self.page = self.site.api(&[&jar, arguments].concat());
+    }
+
+    fn go(&mut self, path: &str) {
+        self.request(path, &[]);
+    }
+
+    /// Sends a form with the token of the page that is open.
+    fn send(&mut self, path: &str, fields: &[(&str, &str)]) {
+        let token = self.page.body.split_once("name=\"csrf\" value=\"");
+        let token = token.map_or("", |(_, rest)| rest.split('"').next().unwrap());
+        let fields: Vec<_> = [("csrf", token)]
+            .iter()
+            .chain(fields)
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let arguments: Vec<_> = fields
+            .iter()
+            .flat_map(|field| ["--data-urlencode", field])
+            .collect();
+        self.request(path, &arguments);
+    }
+
+    fn login(&mut self, password: &str, code: &str) {
+        let fields = [("name", "ann"), ("password", password), ("user_code", code)];
+        self.send("/activate/login", &fields);
+    }
+
+    fn shows(&self, status: u16, text: &str) {
+        assert_eq!(self.page.status, status, "{:?}", self.page);
+        assert!(
+            self.page.body.contains(text),
+            "no {text:?} in {}",
+            self.page.body
+        );
+    }
+}
+
+fn bearer(token: &str) -> String {
+    let encoded = run("sh", ["-c", &format!("printf %s '{token}' | base64 -w0")]);
+    format!("Authorization: Bearer {encoded}")
+}
+
+#[test]
+fn an_approved_device_registers_and_its_token_does_nothing_else() {
+    let site = site();
+    let codes = ask(&site, "device-1");
+    assert_eq!(
+        (&codes["interval"], &codes["expires_in"]),
+        (&json!(5), &json!(900))
+    );
+    let page = codes["verification_uri"].as_str().unwrap();
+    assert_eq!(page, format!("{}/activate/", site.server.urls().api));
+    let complete = codes["verification_uri_complete"].as_str().unwrap();
+    assert_eq!(complete, format!("{page}?user_code={}", user_code(&codes)));
+    assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+
+    let path = complete.strip_prefix(&site.server.urls().api).unwrap();
+    let mut browser = Browser::open(&site, path);
+    browser.shows(200, "Sign in to approve");
+    browser.shows(200, user_code(&codes));
+    browser.login("wrong horse", user_code(&codes));
+    browser.shows(403, "The name or the password is wrong.");
+    browser.login(PASSWORD, user_code(&codes));
+    for text in [
+        "Approve this device?",
+        "device-1",
+        "acme",
+        "Signed in as ann",
+        user_code(&codes),
+    ] {
+        browser.shows(200, text);
+    }
+    browser.send(
+        "/activate/decide",
+        &[("user_code", user_code(&codes)), ("decision", "approve")],
+    );
+    browser.shows(200, "The device is approved");
+
+    let answer = poll_as(&site, &codes, "device-1");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let granted = answer.json();
+    assert_eq!(granted["token_type"], "Bearer");
+    assert_eq!(granted["scope"], "acme:devices:create");
+    assert!(granted["expires_in"].as_i64().unwrap() <= 900);
+    assert_eq!(refused(&site, &codes, "device-1"), "invalid_grant");
+
+    let header = bearer(granted["access_token"].as_str().unwrap());
+    let other = site.post_as(&header, &site.body("device-2").to_string());
+    assert_eq!(other.status, 403, "{other:?}");
+    let list = site.api(&["-H", &header, &site.server.urls().device_api]);
+    assert_eq!(list.status, 403);
+    let body = site.body("device-1").to_string();
+    for _ in 0..2 {
+        assert_eq!(site.post_as(&header, &body).status, 201);
+    }
+    assert_eq!(site.server.devices().unwrap().len(), 1);
+
+    // The next time that it asks, its name is known.
+    browser.go(&format!(
+        "/activate/?user_code={}",
+        user_code(&ask(&site, "device-1"))
+    ));
+    browser.shows(200, "board device-1");
+}
+
+#[test]
+fn a_denied_device_learns_it() {
+    let site = site();
+    let codes = ask(&site, "device-1");
+    let mut browser = Browser::open(&site, "/activate/");
+    browser.login(PASSWORD, "");
+    browser.shows(200, "Which code does the device show?");
+    let typed = user_code(&codes).to_lowercase().replace('-', "%20");
+    browser.go(&format!("/activate/?user_code={typed}"));
+    browser.shows(200, "Approve this device?");
+    let decision = [("user_code", user_code(&codes)), ("decision", "deny")];
+    browser.send("/activate/decide", &decision);
+    browser.shows(200, "The device is denied");
+    assert_eq!(refused(&site, &codes, "device-1"), "access_denied");
+    browser.send("/activate/decide", &[decision[0], ("decision", "approve")]);
+    browser.shows(404, "No device waits with this code");
+    assert_eq!(refused(&site, &codes, "device-1"), "access_denied");
+
+    browser.send("/activate/logout", &[]);
+    browser.shows(200, "Sign in to approve");
+}
+
+#[test]
+fn a_deleted_device_is_told_to_the_person() {
+    let site = site();
+    site.register("device-1");
+    site.server.delete_device("device-1").unwrap();
+    let codes = ask(&site, "device-1");
+    let mut browser = Browser::open(&site, "/activate/");
+    browser.login(PASSWORD, user_code(&codes));
+    browser.shows(200, "This device was deleted from the factory.");
+}
+
+#[test]
+fn polling_too_fast_and_too_late() {
+    let site = Site::with(|options| options.oauth_expires_seconds = 2);
+    let codes = ask(&site, "device-1");
+    let began = Instant::now();
+    assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+    assert_eq!(refused(&site, &codes, "device-1"), "slow_down");
+    loop {
+        match refused(&site, &codes, "device-1").as_str() {
+            "slow_down" => assert!(began.elapsed() < Duration::from_secs(60)),
+            "expired_token" => break,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(began.elapsed() >= Duration::from_millis(1900));
+}
+
+#[test]
+fn a_device_that_keeps_its_interval_is_not_slowed_down() {
+    let site = Site::with(|options| options.oauth_interval_seconds = 0);
+    let codes = ask(&site, "device-1");
+    for _ in 0..5 {
+        assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+    }
+    site.server.decide(user_code(&codes), true).unwrap();
+    assert_eq!(poll_as(&site, &codes, "device-1").status, 200);
+    assert!(site.server.decide(user_code(&codes), true).is_err());
+}
+
+#[test]
+fn wrong_requests_have_their_error() {
+    let site = Site::new();
+    let codes = ask(&site, "device-1");
+    assert_eq!(refused(&site, &codes, "device-2"), "invalid_grant");
+    let unknown = json!({ "device_code": "unknown" });
+    assert_eq!(refused(&site, &unknown, "device-1"), "invalid_grant");
+
+    let oauth = &site.server.urls().oauth;
+    let authorize = format!("{oauth}/authorization/device/");
+    let token = format!("{oauth}/token");
+    let scope = ("scope", "acme:devices:create");
+    for (url, fields, error) in [
+        (&authorize, &[scope][..], "invalid_request"),
+        (
+            &authorize,
+            &[("client_id", "a/b"), scope],
+            "invalid_request",
+        ),
+        (
+            &authorize,
+            &[("client_id", "a"), ("scope", "other:devices:create")],
+            "invalid_scope",
+        ),
+        (
+            &token,
+            &[("grant_type", "password")],
+            "unsupported_grant_type",
+        ),
+        (&token, &[("grant_type", GRANT)], "invalid_request"),
+        (&token, &[("client_id", "a")], "invalid_request"),
+    ] {
+        let answer = post_form(&site, url, fields);
+        assert_eq!(answer.status, 400, "{answer:?}");
+        let body = answer.json();
+        assert_eq!(body["error"], error, "{fields:?}");
+        assert!(body["error_description"].is_string());
+    }
+    let json = site.api(&[
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        "{}",
+        &authorize,
+    ]);
+    assert_eq!(
+        (json.status, &json.json()["error"]),
+        (400, &json!("invalid_request"))
+    );
+}
+
+#[test]
+fn one_of_many_polls_at_once_gets_the_token() {
+    let site = Site::with(|options| options.oauth_interval_seconds = 0);
+    let codes = ask(&site, "device-1");
+    site.server.decide(user_code(&codes), true).unwrap();
+    let statuses: Vec<_> = std::thread::scope(|scope| {
+        let poll = || poll_as(&site, &codes, "device-1").status;
+        let polls: Vec<_> = (0..6).map(|_| scope.spawn(poll)).collect();
+        polls.into_iter().map(|poll| poll.join().unwrap()).collect()
+    });
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 200).count(),
+        1,
+        "{statuses:?}"
+    );
+}
+
+#[test]
+fn a_foreign_form_is_refused() {
+    let site = site();
+    let codes = ask(&site, "device-1");
+    let mut browser = Browser::open(&site, "/activate/");
+    browser.login(PASSWORD, "");
+    browser.shows(200, "Signed in as ann");
+    let decision = [("user_code", user_code(&codes)), ("decision", "approve")];
+    // Another visitor's token, and none at all.
+    let stranger = Browser::open(&site, "/activate/");
+    let own = std::mem::replace(&mut browser.page, stranger.page);
+    browser.send("/activate/decide", &decision);
+    browser.shows(403, "This form is out of date");
+    browser.send("/activate/decide", &decision);
+    browser.shows(403, "This form is out of date");
+    assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+    // Without a session, the right token of an anonymous visitor decides nothing either.
+    let mut anonymous = Browser::open(&site, "/activate/");
+    anonymous.send("/activate/decide", &decision);
+    anonymous.shows(403, "Your session is over");
+    browser.page = own;
+    browser.send("/activate/decide", &decision);
+    browser.shows(200, "The device is approved");
+}
+
+#[test]
+fn pages_keep_to_themselves() {
+    let site = site();
+    let url = format!("{}/activate/", site.server.urls().api);
+    let headers = site
+        .api(&["-D", "-", "-o", "/dev/null", &url])
+        .body
+        .to_lowercase();
+    for header in [
+        "content-security-policy: default-src 'none'; style-src 'sha256-",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+        "set-cookie: activate=",
+        "path=/activate; max-age=3600; httponly; samesite=strict; secure",
+    ] {
+        assert!(headers.contains(header), "no {header} in {headers}");
+    }
+    assert!(!headers.contains("script-src"));
+    let page = site.api(&[&url]).body;
+    assert!(page.contains("name=\"viewport\"") && !page.contains("<script"));
+}
+
+#[test]
+fn guessing_a_password_ends_soon() {
+    let site = site();
+    let mut browser = Browser::open(&site, "/activate/");
+    for _ in 0..10 {
+        browser.login("wrong horse", "");
+        browser.shows(403, "The name or the password is wrong.");
+    }
+    let form = browser.page.body.clone();
+    browser.login(PASSWORD, "");
+    browser.shows(429, "Too many attempts");
+    browser.page.body = form;
+    browser.send(
+        "/activate/login",
+        &[("name", "bob"), ("password", PASSWORD)],
+    );
+    browser.shows(429, "Too many attempts");
+}
+
+#[test]
+fn guessing_codes_ends_soon() {
+    let site = site();
+    let mut browser = Browser::open(&site, "/activate/");
+    browser.login(PASSWORD, "");
+    for _ in 0..20 {
+        browser.go("/activate/?user_code=BBBB-BBBB");
+        browser.shows(404, "No device waits with this code");
+    }
+    browser.go("/activate/?user_code=BBBB-BBBB");
+    browser.shows(429, "Too many attempts");
+}
