@@ -1,0 +1,69 @@
+//! The real other side, in this process.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use lmp_factory::ServeOptions;
+use lmp_factory::blocking::{Server, start};
+use tempfile::TempDir;
+
+use super::board::{Board, Run, run};
+
+/// A factory of its own for a test.
+pub(crate) struct Factory {
+    // Dropped in this order: the server stops before its directory goes.
+    pub(crate) server: Server,
+    dir: TempDir,
+}
+
+impl Factory {
+    /// Over HTTPS.
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// Over plain HTTP.
+    pub(crate) fn plain() -> Self {
+        Self::with(|options| options.api_tls = false)
+    }
+
+    pub(crate) fn with(adjust: impl FnOnce(&mut ServeOptions)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = ServeOptions::new(dir.path().join("data"), "acme");
+        adjust(&mut options);
+        let server = start(options).unwrap();
+        Self { server, dir }
+    }
+
+    /// URL of the registration API.
+    pub(crate) fn device_api(&self) -> &str {
+        &self.server.urls().device_api
+    }
+
+    /// A file that holds this factory's token.
+    fn token_file(&self) -> PathBuf {
+        let path = self.dir.path().join("token");
+        std::fs::write(&path, self.server.api_token().unwrap()).unwrap();
+        path
+    }
+
+    /// A registration of `board` here, without starting the update client.
+    pub(crate) fn command(&self, board: &Board) -> Command {
+        let mut command = board.local_command();
+        command.env("DEVICE_API", self.device_api());
+        command.arg("--api-token-file").arg(self.token_file());
+        command.arg("--ca-file").arg(self.server.ca_file());
+        command.args(["--start-daemon", "0", "--retry-for", "0"]);
+        command
+    }
+
+    /// Registers `board` here.
+    pub(crate) fn register(&self, board: &Board, arguments: &[&str]) -> Run {
+        let mut command = self.command(board);
+        command.args(arguments);
+        let run = run(command);
+        let token = self.server.api_token().unwrap();
+        assert!(!format!("{run}").contains(token), "the token: {run}");
+        run
+    }
+}
