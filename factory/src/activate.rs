@@ -140,6 +140,7 @@ async fn login(
     if !guard.verifier.verify(password, hash).await {
         tracing::warn!(%network, "login failed");
         let page = LoginPage::new(&visit, &user_code, "The name or the password is wrong.");
+        let page = page.for_name(name);
         return page.respond(StatusCode::FORBIDDEN);
     }
     guard.networks.forgive(&network);

@@ -57,6 +57,7 @@ fn html(status: StatusCode, text: String) -> Response {
 #[template(path = "login.html")]
 pub(super) struct LoginPage {
     form_token: String,
+    name: String,
     user_code: String,
     problem: &'static str,
 }
@@ -65,10 +66,16 @@ impl LoginPage {
     pub(super) fn new(visit: &Visit, user_code: &str, problem: &'static str) -> Self {
         Self {
             form_token: visit.form_token(),
+            name: String::new(),
             // What cannot be a code is not carried along.
             user_code: read_user_code(user_code).unwrap_or_default(),
             problem,
         }
+    }
+
+    /// With the name filled in, so that only the password is to be typed again.
+    pub(super) fn for_name(self, name: String) -> Self {
+        Self { name, ..self }
     }
 }
 
