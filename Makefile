@@ -1,10 +1,11 @@
 # make demo   register a device for real, against a factory on loopback
 # make test   prove that everything works
+# make crash   kill it, break its disk and cut its power at every system call (test takes samples)
 # Each target installs what it needs first (Debian, as root) or says what is missing.
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
-.PHONY: demo test lint unit build clean-tools size
+.PHONY: demo test lint unit build clean-tools size crash
 
 demo:
 	@scripts/install-tools test
@@ -26,3 +27,8 @@ unit:
 # The binary that boards get: stripped, under its size limit, needing only libc.
 size:
 	scripts/check-size
+
+# Accidents at every system call, without sampling: kills, errors, power cuts.
+crash:
+	scripts/install-tools test
+	CRASH_POINTS=all $(CARGO) test --locked --test crash -- --nocapture --test-threads=1

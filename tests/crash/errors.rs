@@ -1,0 +1,126 @@
+//! Every call to the file system fails in turn: success is never claimed wrongly, the failure has
+//! its exit code, and the next run ends registered.
+
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::kill::{expect, fresh, is_of_interest, opens_sota, registered, replace_again, rerun};
+use crate::points::{Accident, at_every_point, sampling};
+use crate::site::{Board, Ran, SOTA, Site};
+use crate::tracer::{Call, Ended, Verdict, Watch};
+
+/// Makes one call on the board's files fail.
+struct Breaker {
+    at: usize,
+    errno: Errno,
+    begun: bool,
+    counted: usize,
+    broken: Option<String>,
+}
+
+impl Breaker {
+    fn new(at: usize, errno: Errno) -> Self {
+        Self {
+            at,
+            errno,
+            begun: false,
+            counted: 0,
+            broken: None,
+        }
+    }
+
+    /// Whether the call is one on the directory of the registration, or on a file in it.
+    fn concerns(call: &Call) -> bool {
+        // The first argument of these is a descriptor; closing has its result ignored everywhere.
+        let elsewhere = matches!(call.number, libc::SYS_close | libc::SYS_fcntl);
+        !elsewhere
+            && is_of_interest(call.number)
+            && call
+                .descriptor()
+                .is_some_and(|path| path.contains(&format!("/{SOTA}")))
+    }
+}
+
+impl Watch for Breaker {
+    fn entry(&mut self, call: &Call) -> Verdict {
+        let opens = opens_sota(call);
+        self.begun = self.begun || opens;
+        if !self.begun || !(opens || Self::concerns(call)) {
+            return Verdict::Pass;
+        }
+        self.counted += 1;
+        if self.counted != self.at {
+            return Verdict::Pass;
+        }
+        self.broken = Some(format!("{} with {}", call.name(), self.errno));
+        Verdict::Fail(self.errno)
+    }
+}
+
+impl Accident for Breaker {
+    fn counted(&self) -> usize {
+        self.counted
+    }
+
+    fn struck(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+}
+
+/// 0 only for a registration that works, and 73 otherwise.
+fn honest(board: &Board, ran: &Ran, site: &Site) -> Result<(), String> {
+    match ran.ended {
+        Ended::Exited(0) => board.check(site, true).map(drop),
+        Ended::Exited(73) => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+const ERRORS: [Errno; 2] = [Errno::ENOSPC, Errno::EIO];
+
+#[test]
+fn a_failing_disk_during_a_first_registration() {
+    let site = Site::new();
+    for errno in ERRORS {
+        let breaker = |at| Breaker::new(at, errno);
+        at_every_point(
+            errno.desc(),
+            sampling(2),
+            breaker,
+            fresh,
+            &site,
+            |board, ran| {
+                honest(board, ran, &site)?;
+                rerun(board, &site)
+            },
+        );
+    }
+}
+
+#[test]
+fn a_failing_disk_while_another_registration_is_replaced() {
+    let site = Site::new();
+    for errno in ERRORS {
+        let breaker = |at| Breaker::new(at, errno);
+        let prepare = || registered(&site);
+        let what = format!("--force, {}", errno.desc());
+        at_every_point(&what, sampling(5), breaker, prepare, &site, |board, ran| {
+            // Files may be half exchanged when it fails: 73 says that it must run again.
+            if ran.ended != Ended::Exited(73) {
+                honest(board, ran, &site)?;
+            }
+            replace_again(board, &site)
+        });
+    }
+}
+
+/// POSIX lets a signal interrupt these; some file systems (FUSE, NFS) do.
+#[test]
+fn an_interrupted_call_is_made_again() {
+    let site = Site::new();
+    let breaker = |at| Breaker::new(at, Errno::EINTR);
+    at_every_point("EINTR", sampling(2), breaker, fresh, &site, |board, ran| {
+        expect(ran, 0)?;
+        board.promise(&site).map(drop)
+    });
+}
