@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MlockAllFlags;
 use rustix::process::{Flock, FlockType, Resource, Rlimit};
 
@@ -123,13 +123,14 @@ fn is_locked(path: &Path) -> Result<bool> {
         )
         .because(std::io::Error::from(cause))
     };
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
         Err(cause) => return Err(unknown(cause)),
     };
     // A shared lock is refused while the client holds its exclusive one; it ends with the handle.
-    match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockShared) {
+    let shared = FlockOperation::NonBlockingLockShared;
+    match retry_on_intr(|| rustix::fs::flock(file.as_fd(), shared)) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => return Ok(true),
         Err(cause) => return Err(unknown(cause)),

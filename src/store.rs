@@ -2,7 +2,7 @@
 //!
 //! Every write is the same: a temporary file made with its final mode, never through a symbolic
 //! link, flushed to the disk, renamed into place, and the directory flushed too. A reader sees the
-//! old file or the new one, also after a power cut.
+//! old file or the new one, also after a power cut. A call that a signal interrupts is made again.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Access, AtFlags, FileType, FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Kind, Result};
 
@@ -37,7 +37,7 @@ impl Directory {
     /// [`Kind::Storage`] if there is none.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = fs::open(path, flags, Mode::empty()).map_err(|cause| {
+        let fd = retry_on_intr(|| fs::open(path, flags, Mode::empty())).map_err(|cause| {
             let error = failure("open the directory", path, cause);
             match cause {
                 Errno::NOENT => error.hint(format!("create it: mkdir -p {path:?}")),
@@ -62,7 +62,7 @@ impl Directory {
     /// [`Kind::Storage`] with the cause: no permission, read-only.
     pub fn check_writable(&self) -> Result<()> {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
-        fs::accessat(&self.fd, ".", wanted, AtFlags::EACCESS)
+        retry_on_intr(|| fs::accessat(&self.fd, ".", wanted, AtFlags::EACCESS))
             .map_err(|cause| failure("write into", &self.path, cause))
     }
 
@@ -71,7 +71,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`] where locks are not supported.
     pub fn try_lock(&self) -> Result<bool> {
-        match fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
+        match retry_on_intr(|| fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => Ok(true),
             Err(Errno::WOULDBLOCK) => Ok(false),
             Err(cause) => Err(failure("lock", &self.path, cause)),
@@ -83,7 +83,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`].
     pub fn free(&self) -> Result<(u64, u64)> {
-        let facts = fs::fstatvfs(&self.fd)
+        let facts = retry_on_intr(|| fs::fstatvfs(&self.fd))
             .map_err(|cause| failure("read the free space of", &self.path, cause))?;
         // Some file systems (btrfs) count no inodes: then they cannot run out.
         let inodes = if facts.f_files == 0 {
@@ -99,7 +99,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`] if it cannot be told.
     pub fn has(&self, name: &str) -> Result<bool> {
-        match fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match retry_on_intr(|| fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(cause) => Err(failure("look at", &self.path.join(name), cause)),
@@ -113,7 +113,7 @@ impl Directory {
     pub fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fd = match fs::openat(&self.fd, name, flags, Mode::empty()) {
+        let fd = match retry_on_intr(|| fs::openat(&self.fd, name, flags, Mode::empty())) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
             Err(cause) => return Err(failure("open", &path, cause)),
@@ -126,7 +126,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`].
     pub fn make_private(&self, name: &str) -> Result<Directory> {
-        match fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o700)) {
+        match retry_on_intr(|| fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o700))) {
             Ok(()) => self.sync()?,
             Err(Errno::EXIST) => {}
             Err(cause) => return Err(failure("create", &self.path.join(name), cause)),
@@ -142,7 +142,7 @@ impl Directory {
     pub fn subdirectory(&self, name: &str) -> Result<Option<Directory>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let path = self.path.join(name);
-        match fs::openat(&self.fd, name, flags, Mode::empty()) {
+        match retry_on_intr(|| fs::openat(&self.fd, name, flags, Mode::empty())) {
             Ok(fd) => Ok(Some(Directory { fd, path })),
             Err(Errno::NOENT) => Ok(None),
             Err(cause) => Err(failure("open", &path, cause)),
@@ -175,7 +175,7 @@ impl Directory {
                     .map_err(|cause| storage("write", &path, cause))
             })
             .and_then(|()| {
-                fs::renameat(&self.fd, &temporary, &self.fd, name)
+                retry_on_intr(|| fs::renameat(&self.fd, &temporary, &self.fd, name))
                     .map_err(|cause| failure("write", &path, cause))
             });
         if written.is_err() {
@@ -189,16 +189,16 @@ impl Directory {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode);
-        let fd = match fs::openat(&self.fd, name, flags, mode) {
+        let fd = match retry_on_intr(|| fs::openat(&self.fd, name, flags, mode)) {
             // A run that was cut off left it, or somebody planted it: either way it goes.
             Err(Errno::EXIST) => {
-                fs::unlinkat(&self.fd, name, AtFlags::empty())?;
-                fs::openat(&self.fd, name, flags, mode)?
+                retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::empty()))?;
+                retry_on_intr(|| fs::openat(&self.fd, name, flags, mode))?
             }
             other => other?,
         };
         // The umask may have taken bits away, and the update client must be able to read.
-        fs::fchmod(&fd, mode)?;
+        retry_on_intr(|| fs::fchmod(&fd, mode))?;
         Ok(File::from(fd))
     }
 
@@ -208,7 +208,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`].
     pub fn move_to(&self, name: &str, target: &Directory) -> Result<()> {
-        fs::renameat(&self.fd, name, &target.fd, name)
+        retry_on_intr(|| fs::renameat(&self.fd, name, &target.fd, name))
             .map_err(|cause| failure("write", &target.path.join(name), cause))
     }
 
@@ -217,7 +217,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`].
     pub fn remove(&self, name: &str) -> Result<()> {
-        match fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+        match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(cause) => Err(failure("remove", &self.path.join(name), cause)),
         }
@@ -228,7 +228,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`].
     pub fn remove_directory(&self, name: &str) -> Result<()> {
-        match fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+        match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(cause) => Err(failure("remove", &self.path.join(name), cause)),
         }
@@ -250,7 +250,7 @@ impl Directory {
             }
             Ok(names)
         };
-        list().map_err(|cause| failure("list", &self.path, cause))
+        retry_on_intr(list).map_err(|cause| failure("list", &self.path, cause))
     }
 
     /// Makes the names in this directory durable.
@@ -258,7 +258,7 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`].
     pub fn sync(&self) -> Result<()> {
-        fs::fsync(&self.fd).map_err(|cause| failure("flush", &self.path, cause))
+        retry_on_intr(|| fs::fsync(&self.fd)).map_err(|cause| failure("flush", &self.path, cause))
     }
 }
 
@@ -269,7 +269,7 @@ impl Directory {
 pub fn read_text(path: &Path, limit: usize) -> Result<String> {
     let unreadable = |error: Error| Error::configuration(error.full_message());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let bytes = fs::open(path, flags, Mode::empty())
+    let bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
         .map_err(|cause| failure("read", path, cause))
         .and_then(|fd| read_limited(fd, path, limit))
         .map_err(unreadable)?;
@@ -278,7 +278,8 @@ pub fn read_text(path: &Path, limit: usize) -> Result<String> {
 }
 
 fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Vec<u8>> {
-    let facts = fs::fstat(fd.as_fd()).map_err(|cause| failure("read", path, cause))?;
+    let facts =
+        retry_on_intr(|| fs::fstat(fd.as_fd())).map_err(|cause| failure("read", path, cause))?;
     // Opened without waiting, so that a pipe in the file's place cannot hang us.
     if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
         return Err(Error::new(
