@@ -323,6 +323,7 @@ impl Journal {
                 content: pem,
                 mode: PRIVATE,
             })?);
+            self.directory.sync()?;
         }
         self.update(|state| {
             state.phase = Phase::KeyReady;
@@ -341,6 +342,8 @@ impl Journal {
             .iter()
             .map(|file| self.stage(*file))
             .collect::<Result<Vec<_>>>()?;
+        // Their names first: a state that is on the disk without them could never be installed.
+        self.directory.sync()?;
         self.update(|state| {
             state.phase = Phase::Received;
             state.installation.files.extend(files);
