@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{
+    ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+};
 
 use crate::secret::Secret;
 
@@ -50,6 +53,10 @@ pub struct CommandLine {
 pub enum Command {
     /// Tell whether this device is registered and can talk to its gateway
     Check(CheckArgs),
+    /// Register with nobody watching: settings from files, the environment and credentials
+    Auto(Box<RegisterArgs>),
+    /// Remove this device's registration: its files, and its objects on a token
+    Unregister(UnregisterArgs),
 }
 
 /// Options of every command.
@@ -58,6 +65,9 @@ pub struct CommonArgs {
     /// Where keys and configuration go [/var/sota]
     #[arg(short = 'd', long, value_name = "DIR", global = true)]
     pub sota_dir: Option<PathBuf>,
+    /// Read settings from DIR [/etc/lmp-device-register]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub config_dir: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
@@ -86,8 +96,19 @@ pub struct CheckArgs {
     pub offline: bool,
 }
 
+/// Options of `unregister`.
+#[derive(Args, Debug)]
+pub struct UnregisterArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Lock file of the update client [/var/lock/aklite.lock]
+    #[arg(long, value_name = "FILE")]
+    pub update_client_lock: Option<PathBuf>,
+}
+
 /// Options of a registration, as typed: `None` means not given.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug, Default, PartialEq, Eq)]
 #[allow(
     missing_docs,
     reason = "the help text of each option is its documentation"
@@ -182,6 +203,13 @@ pub struct RegisterArgs {
     #[arg(short = 'l', long, value_name = "BOOL", value_parser = parse_bool,
           action = ArgAction::Set)]
     pub mlock_all: Option<bool>,
+    /// Print what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait so long for the clock to be set, if it is wrong [0]
+    #[arg(long, value_name = "SECS",
+          value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub wait_clock: Option<u64>,
     /// Read os-release from FILE [/etc/os-release]
     #[arg(long, value_name = "FILE")]
     pub os_release: Option<PathBuf>,
@@ -228,7 +256,23 @@ fn is_bare_flag(word: &str) -> bool {
 /// # Errors
 /// What clap says of words it does not understand; help and version are such "errors" too.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
-    CommandLine::try_parse_from(complete_bare_flags(words.into_iter().collect()))
+    let line = CommandLine::from_arg_matches(&matches(words)?)?;
+    if line.command.is_some() && line.register != RegisterArgs::default() {
+        // Accepted and ignored, they would only seem to work.
+        return Err(CommandLine::command().error(
+            ErrorKind::ArgumentConflict,
+            "options of a registration cannot stand before a command",
+        ));
+    }
+    Ok(line)
+}
+
+/// Like [`parse`], but as clap's matches, which know what was typed.
+///
+/// # Errors
+/// As [`parse`].
+pub fn matches(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
+    CommandLine::command().try_get_matches_from(complete_bare_flags(words.into_iter().collect()))
 }
 
 #[cfg(test)]
@@ -294,12 +338,23 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_force_leaves_the_command_alone() {
-        let words = ["lmp-device-register", "--force", "check"].map(OsString::from);
-        assert!(matches!(
-            parse(words).unwrap().command,
-            Some(Command::Check(_))
-        ));
+    fn a_bare_force_leaves_the_next_word_alone() {
+        let words = ["lmp-device-register", "auto", "--force", "--json"].map(OsString::from);
+        let line = parse(words).unwrap();
+        assert!(line.common.json);
+        let Some(Command::Auto(args)) = line.command else {
+            panic!("no auto");
+        };
+        assert_eq!(args.force, Some(true));
+    }
+
+    #[test]
+    fn no_option_is_accepted_and_ignored() {
+        let before = |words: [&str; 3]| parse(words.map(OsString::from));
+        assert!(before(["lmp-device-register", "--force", "check"]).is_err());
+        assert!(before(["lmp-device-register", "-facme", "unregister"]).is_err());
+        assert!(before(["lmp-device-register", "-d/x", "check"]).is_ok());
+        assert!(before(["lmp-device-register", "check", "-facme"]).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reads the machine: variables, files, credentials, locks, clock, and what is in the sota
 //! directory. Changes nothing but the limits of this process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,6 +13,7 @@ use rustix::process::{Flock, FlockType, Resource, Rlimit};
 
 use crate::args::RegisterArgs;
 use crate::error::{Error, Kind, Result};
+use crate::layers::{self, Layers};
 use crate::os_release::OsRelease;
 use crate::response::{CERTIFICATE, DATABASE};
 use crate::secret::Secret;
@@ -64,6 +65,13 @@ pub fn api_token(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
     first_line(path).map(|token| Some((token, Origin::File(path.clone()))))
 }
 
+/// Whether systemd hands over a credential of that name.
+#[must_use]
+pub fn has_credential(name: &str) -> bool {
+    std::env::var_os("CREDENTIALS_DIRECTORY")
+        .is_some_and(|directory| Path::new(&directory).join(name).exists())
+}
+
 /// The first line of a file with a secret.
 fn first_line(path: &Path) -> Result<Secret> {
     let text = Secret::from(read_text(path, TEXT_LIMIT)?);
@@ -73,6 +81,58 @@ fn first_line(path: &Path) -> Result<Secret> {
             "the first line of {path:?} is empty"
         ))),
     }
+}
+
+/// Directory of `config.toml` and `conf.d`.
+const CONFIGURATION: &str = "/etc/lmp-device-register";
+
+/// The configuration files: `config.toml`, and above it `conf.d/*.toml` in the order of names,
+/// later ones winning.
+///
+/// # Errors
+/// [`Kind::Configuration`] for a file that cannot be read or sets an unknown option, or if a
+/// directory was asked for and is not there.
+pub fn configuration(directory: Option<&Path>) -> Result<Layers> {
+    let mut layers = Layers::default();
+    let typed = directory.is_some();
+    let directory = directory.unwrap_or(Path::new(CONFIGURATION));
+    if !directory.is_dir() {
+        if typed {
+            return Err(
+                Error::configuration(format!("{directory:?} is no directory"))
+                    .hint("give --config-dir DIR with the directory of config.toml"),
+            );
+        }
+        return Ok(layers);
+    }
+    let mut paths = vec![directory.join("config.toml")];
+    let parts = directory.join("conf.d");
+    if parts.is_dir() {
+        let mut names = Directory::open(&parts)?.names()?;
+        names.retain(|name| !name.starts_with('.') && name.strip_suffix(".toml").is_some());
+        names.sort_unstable();
+        paths.extend(names.into_iter().map(|name| parts.join(name)));
+    }
+    for path in paths.into_iter().filter(|path| path.exists()) {
+        let text = Secret::from(read_text(&path, TEXT_LIMIT)?);
+        layers.push_above(layers::parse(&path, text.expose())?);
+    }
+    Ok(layers)
+}
+
+/// The options that variables of the environment set, so that files do not.
+#[must_use]
+pub fn options_of_environment() -> BTreeSet<&'static str> {
+    [
+        ("DEVICE_FACTORY", "factory"),
+        ("PRODUCTION", "production"),
+        ("LMP_HSM_PIN", "hsm-pin"),
+        ("LMP_HSM_SO_PIN", "hsm-so-pin"),
+    ]
+    .into_iter()
+    .filter(|(variable, _)| std::env::var_os(variable).is_some())
+    .map(|(_, option)| option)
+    .collect()
 }
 
 /// This device's clock, seconds since 1970.

@@ -15,6 +15,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::certificate;
+use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::host;
 use crate::key::TlsKey;
@@ -281,9 +282,9 @@ fn tls_hint(error: &reqwest::Error) -> Option<String> {
         Reason::Expired
         | Reason::ExpiredContext { .. }
         | Reason::NotValidYet
-        | Reason::NotValidYetContext { .. } => {
+        | Reason::NotValidYetContext { .. } => clock::doubt_now().unwrap_or_else(|| {
             "the device's clock may be wrong: compare it with date -u".to_owned()
-        }
+        }),
         Reason::UnknownIssuer => {
             "give --ca-file FILE with the CA that signed the server's certificate, or set \
              SSL_CERT_FILE"

@@ -223,28 +223,34 @@ impl Journal {
         let Some(directory) = sota.subdirectory(DIRECTORY)? else {
             return Ok(None);
         };
-        let Some(bytes) = directory.read(STATE, STATE_LIMIT)? else {
-            // Cut off before its first state or after its last: nothing was under way.
-            remove(sota, &directory)?;
-            return Ok(None);
-        };
-        let path = directory.path().join(STATE);
-        let unusable = |what: &str| {
-            Error::configuration(format!("the journal {path:?} {what}")).hint(
-                "finish with the version that wrote it, or give that registration up: \
-                 lmp-device-register unregister",
-            )
-        };
-        let Version { version } = serde_json::from_slice(&bytes)
-            .map_err(|cause| unusable("is damaged").because(cause))?;
-        if version != VERSION {
-            return Err(unusable(&format!(
-                "has version {version}, which this program is too old for"
-            )));
+        if let Some(state) = read_state(&directory)? {
+            return Ok(Some(Self { directory, state }));
         }
-        let state = serde_json::from_slice(&bytes)
-            .map_err(|cause| unusable("is damaged").because(cause))?;
-        Ok(Some(Self { directory, state }))
+        // Cut off before its first state or after its last: nothing was under way.
+        remove(sota, &directory)?;
+        Ok(None)
+    }
+
+    /// What that journal says; changes nothing.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn peek(sota: &Directory) -> Result<Option<State>> {
+        match sota.subdirectory(DIRECTORY)? {
+            Some(directory) => read_state(&directory),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes a journal whatever it says; its registration is given up.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`].
+    pub fn discard(sota: &Directory) -> Result<()> {
+        match sota.subdirectory(DIRECTORY)? {
+            Some(directory) => remove(sota, &directory),
+            None => Ok(()),
+        }
     }
 
     /// Begins a journal at [`Phase::Planned`].
@@ -415,6 +421,27 @@ impl Journal {
         self.advance(Phase::Planned)?;
         remove(sota, &self.directory)
     }
+}
+
+fn read_state(directory: &Directory) -> Result<Option<State>> {
+    let Some(bytes) = directory.read(STATE, STATE_LIMIT)? else {
+        return Ok(None);
+    };
+    let path = directory.path().join(STATE);
+    let unusable = |what: &str| {
+        Error::configuration(format!("the journal {path:?} {what}")).hint(
+            "finish with the version that wrote it, or give that registration up: \
+             lmp-device-register unregister",
+        )
+    };
+    let damaged = |cause: serde_json::Error| unusable("is damaged").because(cause);
+    let Version { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if version != VERSION {
+        return Err(unusable(&format!(
+            "has version {version}; this program knows {VERSION}"
+        )));
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
 }
 
 /// The state goes last: while it is there, a crash leaves a journal that can be removed again.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Deciding is pure and is tested without a machine: [`settings`], [`plan`], [`csr`],
-//! [`response`], [`certificate`], [`sota_toml`], [`retry`]. Acting happens in one place for each
+//! [`layers`], [`hsm_file`], [`oauth`], [`response`], [`certificate`], [`sota_toml`], [`retry`]. Acting happens in one place for each
 //! kind of effect: [`store`] writes, [`http`] talks, [`host`] reads the machine, [`ui`] speaks.
 //! [`journal`] remembers how far a run came, and [`register`] puts the stages in order.
 
@@ -17,15 +17,19 @@ use std::ffi::OsString;
 pub mod args;
 pub mod attempts;
 pub mod authorise;
+pub mod auto;
 pub mod certificate;
+pub mod clock;
 pub mod csr;
 pub mod device_api;
 pub mod error;
 pub mod gateway;
 pub mod host;
+pub mod hsm_file;
 pub mod http;
 pub mod journal;
 pub mod key;
+pub mod layers;
 pub mod oauth;
 pub mod os_release;
 pub mod plan;
@@ -37,21 +41,20 @@ pub mod settings;
 pub mod sota_toml;
 pub mod store;
 pub mod ui;
+pub mod unregister;
 pub mod update_client;
 pub mod version;
 
-use args::{Command, CommandLine, CommonArgs, RegisterArgs};
-use error::{Kind, Result};
-use settings::Sources;
+use args::{Command, CommandLine, CommonArgs, RegisterArgs, UnregisterArgs};
+use error::{Error, Kind, Result};
+use layers::Origins;
+use settings::{Settings, Sources};
 use ui::Reporter;
 
 /// Runs a command line, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    let CommandLine {
-        command,
-        common,
-        register,
-    } = match args::parse(words) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let typed = match args::parse(words.clone()) {
         Ok(line) => line,
         Err(error) => {
             // Help and version are no errors, and a closed pipe is none of ours.
@@ -63,20 +66,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             };
         }
     };
-    let reporter = Reporter {
-        json: common.json,
-        verbose: common.verbose,
-    };
-    let done = match command {
-        None => register_device(&common, &register, &reporter),
-        Some(Command::Check(check)) => gateway::check(
-            &settings::sota_dir(&common),
-            check.offline,
-            settings::timeouts(&common),
-        )
-        .map(|health| reporter.health(&health)),
-    };
-    match done {
+    let reporter = Reporter::new(typed.common.json, typed.common.verbose);
+    match complete(&words, &typed).and_then(|(line, origins)| carry_out(line, &origins)) {
         Ok(()) => 0,
         Err(error) => {
             reporter.failure(&error);
@@ -85,8 +76,51 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn register_device(common: &CommonArgs, args: &RegisterArgs, reporter: &Reporter) -> Result<()> {
-    let settings = settings::resolve(Sources {
+/// The command line with what files add to it.
+fn complete(words: &[OsString], typed: &CommandLine) -> Result<(CommandLine, Origins)> {
+    let mut layers = host::configuration(typed.common.config_dir.as_deref())?;
+    if let Some(Command::Auto(_)) = typed.command {
+        let sota_dir = settings::sota_dir(&typed.common);
+        auto::add_layers(&mut layers, &sota_dir, host::has_credential("api-token"))?;
+    }
+    let (words, origins) = layers.complete(words, &host::options_of_environment())?;
+    let line = args::parse(words).map_err(|_| {
+        Error::configuration("the settings of files and the command line contradict each other")
+            .hint("compare them: lmp-device-register --dry-run --verbose")
+    })?;
+    Ok((line, origins))
+}
+
+fn carry_out(line: CommandLine, origins: &Origins) -> Result<()> {
+    let CommandLine {
+        command,
+        common,
+        register,
+    } = line;
+    let reporter = Reporter::new(common.json, common.verbose);
+    match command {
+        None => register_device(&common, &register, origins, &reporter),
+        Some(Command::Auto(register)) => register_device(&common, &register, origins, &reporter),
+        Some(Command::Check(check)) => {
+            let sota_dir = settings::sota_dir(&common);
+            let health = gateway::check(&sota_dir, check.offline, settings::timeouts(&common))?;
+            reporter.health(&health);
+            Ok(())
+        }
+        Some(Command::Unregister(UnregisterArgs {
+            yes,
+            update_client_lock,
+        })) => {
+            let lock = update_client_lock.unwrap_or_else(settings::update_client_lock);
+            let removed = unregister::unregister(&settings::sota_dir(&common), &lock, yes)?;
+            reporter.unregistered(&removed);
+            Ok(())
+        }
+    }
+}
+
+fn resolve(common: &CommonArgs, args: &RegisterArgs, origins: &Origins) -> Result<Settings> {
+    let mut settings = settings::resolve(Sources {
         common,
         args,
         environment: &host::environment()?,
@@ -94,6 +128,21 @@ fn register_device(common: &CommonArgs, args: &RegisterArgs, reporter: &Reporter
         os_release: &host::os_release(args.os_release.as_deref())?,
         build: settings::BUILD,
     })?;
+    settings.attribute(origins);
+    Ok(settings)
+}
+
+fn register_device(
+    common: &CommonArgs,
+    args: &RegisterArgs,
+    origins: &Origins,
+    reporter: &Reporter,
+) -> Result<()> {
+    let settings = resolve(common, args, origins)?;
+    if args.dry_run {
+        reporter.rehearsed(&settings, &register::rehearse(&settings)?);
+        return Ok(());
+    }
     reporter.provenance(&settings.provenance);
     let registered = register::register(&settings, reporter)?;
     let mut warnings = Vec::new();

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use crate::attempts::{Attempt, persist};
 use crate::authorise::authorise;
 use crate::certificate::DeviceCertificate;
+use crate::clock;
 use crate::csr::{self, Subject};
 use crate::device_api::{RegistrationRequest, backend_words};
 use crate::error::{Error, Kind, Result};
@@ -70,6 +71,7 @@ pub fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> 
     }
     sota.check_writable()?;
     lock_memory(settings, reporter)?;
+    clock::wait(settings.wait_clock, reporter);
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::load(&sota)?;
     let random_uuid = uuid::Uuid::new_v4().to_string();
@@ -106,6 +108,19 @@ pub fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> 
         }
     };
     install(&sota, installable, reporter)
+}
+
+/// What [`register`] would do; changes nothing.
+///
+/// # Errors
+/// As [`register`], as far as it can be told.
+pub fn rehearse(settings: &Settings) -> Result<Plan> {
+    let sota = Directory::open(&settings.sota_dir)?;
+    sota.check_writable()?;
+    check_space(&sota)?;
+    let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
+    let journal = Journal::peek(&sota)?;
+    plan::decide(settings, &facts, journal.as_ref(), "a random one")
 }
 
 fn lock_memory(settings: &Settings, reporter: &Reporter) -> Result<()> {
@@ -261,6 +276,9 @@ fn obtain(
     verified.configuration.check_complete()?;
     for warning in &verified.warnings {
         reporter.warn(warning);
+        if let Some(doubt) = clock::doubt_now() {
+            reporter.warn(&doubt);
+        }
     }
     reporter.detail("The backend's answer is verified");
     stage(sota, &mut journal, &verified)?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// The ceiling of the first pause.
 const FIRST: Duration = Duration::from_secs(1);
-/// The ceiling of every pause that we choose ourselves.
-const CEILING: Duration = Duration::from_secs(30);
+/// The ceiling of every pause that we choose ourselves: only a long `--retry-for` comes near it.
+const CEILING: Duration = Duration::from_secs(300);
 
 /// How long to wait before attempt `attempt + 1` (`attempt` counts from 1), or `None` when the
 /// deadline would pass before it.
@@ -81,12 +81,13 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_ceiling() {
         let longest =
-            |attempt| pause(attempt, u64::MAX, None, MINUTE).map(|p| p.as_secs_f64().round());
+            |attempt| pause(attempt, u64::MAX, None, 10 * MINUTE).map(|p| p.as_secs_f64().round());
         assert_eq!(longest(1), Some(1.0));
         assert_eq!(longest(2), Some(2.0));
         assert_eq!(longest(5), Some(16.0));
-        assert_eq!(longest(6), Some(30.0));
-        assert_eq!(longest(u32::MAX), Some(30.0));
+        assert_eq!(longest(6), Some(32.0));
+        assert_eq!(longest(10), Some(300.0));
+        assert_eq!(longest(u32::MAX), Some(300.0));
         assert_eq!(pause(7, 0, None, MINUTE), Some(Duration::ZERO));
     }
 

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
 
 use crate::args::{CommonArgs, RegisterArgs, parse_bool};
 use crate::error::{Error, Result};
+use crate::layers::Origins;
 use crate::os_release::OsRelease;
 use crate::secret::Secret;
 
@@ -159,6 +160,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Limits in time.
     pub timeouts: Timeouts,
+    /// How long to wait for a clock that is wrong.
+    pub wait_clock: Duration,
     /// How long to try again after failures that may pass.
     pub retry_for: Duration,
     /// Where the key lives.
@@ -309,6 +312,23 @@ fn default(value: &str) -> Candidate<String> {
     Some((value.to_owned(), Origin::Default))
 }
 
+impl Settings {
+    /// Says of values that files gave where they came from; to resolve they look typed.
+    pub fn attribute(&mut self, origins: &Origins) {
+        for Provenance { name, origin, .. } in &mut self.provenance {
+            if let (Origin::CommandLine, Some(file)) = (&*origin, origins.get(*name)) {
+                *origin = file.clone();
+            }
+        }
+    }
+}
+
+/// The update client's lock file unless told otherwise.
+#[must_use]
+pub fn update_client_lock() -> PathBuf {
+    PathBuf::from("/var/lock/aklite.lock")
+}
+
 /// Makes settings of everything that was said.
 ///
 /// # Errors
@@ -367,7 +387,7 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         update_client_lock: args
             .update_client_lock
             .clone()
-            .unwrap_or_else(|| PathBuf::from("/var/lock/aklite.lock")),
+            .unwrap_or_else(update_client_lock),
         force: r.flag("force", args.force, false),
         mlock_all: r.flag("mlock-all", args.mlock_all, true),
         mlock_required: args.mlock_all == Some(true),
@@ -385,14 +405,85 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         },
         ca_file: args.ca_file.clone(),
         timeouts: timeouts(common),
+        wait_clock: Duration::from_secs(args.wait_clock.unwrap_or(0)),
         retry_for: Duration::from_secs(args.retry_for.unwrap_or(RETRY_FOR)),
         key: key_setting(r, args)?,
         provenance: Vec::new(),
     };
+    note_files_and_times(r, common, args, &settings);
     Ok(Settings {
         provenance: resolver.provenance,
         ..settings
     })
+}
+
+/// Values that need no decision are recorded too, so that nothing is missing from the list.
+fn note_files_and_times(
+    r: &mut Resolver<'_>,
+    common: &CommonArgs,
+    args: &RegisterArgs,
+    settings: &Settings,
+) {
+    let Timeouts {
+        connect,
+        read,
+        request,
+    } = settings.timeouts;
+    let path = |path: &Path| path.display().to_string();
+    let seconds = |time: Duration| time.as_secs().to_string();
+    let entries = [
+        (
+            "sota-dir",
+            path(&settings.sota_dir),
+            common.sota_dir.is_some(),
+        ),
+        (
+            "update-client-lock",
+            path(&settings.update_client_lock),
+            args.update_client_lock.is_some(),
+        ),
+        (
+            "connect-timeout",
+            seconds(connect),
+            common.connect_timeout.is_some(),
+        ),
+        ("read-timeout", seconds(read), common.read_timeout.is_some()),
+        (
+            "request-timeout",
+            seconds(request),
+            common.request_timeout.is_some(),
+        ),
+        (
+            "retry-for",
+            seconds(settings.retry_for),
+            args.retry_for.is_some(),
+        ),
+        (
+            "wait-clock",
+            seconds(settings.wait_clock),
+            args.wait_clock.is_some(),
+        ),
+    ];
+    for (name, value, given) in entries {
+        let origin = if given {
+            Origin::CommandLine
+        } else {
+            Origin::Default
+        };
+        r.provenance.push(Provenance {
+            name,
+            value,
+            origin,
+        });
+    }
+    if let Some(file) = &settings.ca_file {
+        let (value, origin) = (path(file), Origin::CommandLine);
+        r.provenance.push(Provenance {
+            name: "ca-file",
+            value,
+            origin,
+        });
+    }
 }
 
 fn hwid(r: &mut Resolver<'_>, args: &RegisterArgs, build: BuildDefaults) -> Result<String> {

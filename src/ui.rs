@@ -4,13 +4,16 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use crate::error::Error;
 use crate::gateway::Health;
 use crate::oauth::Invitation;
+use crate::plan::Plan;
 use crate::register::Registered;
-use crate::settings::Provenance;
+use crate::settings::{Provenance, Settings};
 
 mod invitation;
 
@@ -24,31 +27,60 @@ Exit codes: 0 registered, 10 already registered, 11 busy (update client or
 another registration), 64 usage, 65 answer rejected, 69 token, 70 bug,
 73 cannot write, 75 temporary, 76 refused, 77 not authorised, 78 configuration";
 
+/// How urgent a line is: the priorities of syslog, as sd-daemon(3) writes them.
+#[derive(Debug, Clone, Copy)]
+enum Priority {
+    Error = 3,
+    Warning = 4,
+    Notice = 5,
+    Information = 6,
+}
+
 /// Says things to whoever runs the program.
 #[derive(Debug, Clone)]
 pub struct Reporter {
     /// The result is one JSON object.
-    pub json: bool,
+    json: bool,
     /// Details are said too.
-    pub verbose: bool,
+    verbose: bool,
+    /// Standard error is the journal, which reads priorities.
+    journal: bool,
 }
 
 impl Reporter {
+    /// Speaks to standard output and standard error.
+    #[must_use]
+    pub fn new(json: bool, verbose: bool) -> Self {
+        Self {
+            json,
+            verbose,
+            journal: stderr_is_journal(),
+        }
+    }
+
+    fn line(&self, priority: Priority, text: &str) {
+        if self.journal {
+            line_to_stderr(&format!("<{}>{text}", priority as u8));
+        } else {
+            line_to_stderr(text);
+        }
+    }
+
     /// A step that takes time or changes something.
     pub fn step(&self, text: &str) {
-        line_to_stderr(text);
+        self.line(Priority::Notice, text);
     }
 
     /// Something that only a curious person wants to know.
     pub fn detail(&self, text: &str) {
         if self.verbose {
-            line_to_stderr(text);
+            self.line(Priority::Information, text);
         }
     }
 
     /// Something that should be looked at, although it stops nothing.
     pub fn warn(&self, text: &str) {
-        line_to_stderr(&format!("warning: {text}"));
+        self.line(Priority::Warning, &format!("warning: {text}"));
     }
 
     /// Every setting and where it came from.
@@ -72,9 +104,9 @@ impl Reporter {
     /// Why the program ends without having done what it was asked.
     pub fn failure(&self, error: &Error) {
         let message = error.full_message();
-        line_to_stderr(&format!("error: {message}"));
+        self.line(Priority::Error, &format!("error: {message}"));
         if let Some(hint) = error.hint_text() {
-            line_to_stderr(&format!("hint: {hint}"));
+            self.line(Priority::Error, &format!("hint: {hint}"));
         }
         if self.json {
             let kind = error.kind();
@@ -133,6 +165,77 @@ impl Reporter {
         print_text(&text);
     }
 
+    /// What a registration would do, and every setting with its origin.
+    pub fn rehearsed(&self, settings: &Settings, plan: &Plan) {
+        let what = match plan {
+            Plan::Begin(beginning) => format!(
+                "register device {} with factory {}{}",
+                beginning.request.uuid,
+                beginning.factory,
+                if beginning.replaces {
+                    ", replacing the earlier registration"
+                } else {
+                    ""
+                }
+            ),
+            Plan::AskAgain => "ask again for the device of the interrupted registration".to_owned(),
+            Plan::Install => "install what the interrupted registration received".to_owned(),
+            Plan::CleanUp => "clean up after a registration that is complete".to_owned(),
+        };
+        let Settings {
+            sota_dir,
+            provenance,
+            ..
+        } = settings;
+        if self.json {
+            let values: serde_json::Map<_, _> = provenance
+                .iter()
+                .map(
+                    |Provenance {
+                         name,
+                         value,
+                         origin,
+                     }| {
+                        let entry = json!({ "value": value, "origin": origin.to_string() });
+                        ((*name).to_owned(), entry)
+                    },
+                )
+                .collect();
+            return print_json(&json!({
+                "dry_run": true,
+                "plan": what,
+                "sota_dir": sota_dir,
+                "settings": values,
+            }));
+        }
+        let mut text = format!("Would {what}.\n  in:       {}\n", sota_dir.display());
+        for Provenance {
+            name,
+            value,
+            origin,
+        } in provenance
+        {
+            let _ = writeln!(text, "  {name} = {value:?} ({origin})");
+        }
+        print_text(&text);
+    }
+
+    /// The result of `unregister`.
+    pub fn unregistered(&self, removed: &[PathBuf]) {
+        if self.json {
+            return print_json(&json!({ "registered": false, "removed": removed }));
+        }
+        if removed.is_empty() {
+            return print_text("This device is not registered.\n");
+        }
+        let mut text =
+            "The registration is removed; delete the device on the backend too.\n".to_owned();
+        for path in removed {
+            let _ = writeln!(text, "  file: {}", path.display());
+        }
+        print_text(&text);
+    }
+
     /// The result of `check`.
     pub fn health(&self, health: &Health) {
         let Health {
@@ -167,6 +270,26 @@ impl Reporter {
              gateway:     {gateway}\n  connection:  {connection}\n  certificate: until {not_after}\n"
         ));
     }
+}
+
+/// Asks whether the registration may be removed; the answer is read elsewhere.
+pub fn ask_to_remove(sota_dir: &Path, names: &[String]) {
+    line_to_stderr(&format!(
+        "This removes the registration in {sota_dir:?}: {}",
+        names.join(", ")
+    ));
+    let mut output = std::io::stderr().lock();
+    let _ = output
+        .write_all(b"Remove it? [y/N] ")
+        .and_then(|()| output.flush());
+}
+
+/// Whether standard error is connected to the journal: `JOURNAL_STREAM` holds its device and inode
+/// (systemd.exec(5)).
+fn stderr_is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    rustix::fs::fstat(std::io::stderr())
+        .is_ok_and(|facts| stream == format!("{}:{}", facts.st_dev, facts.st_ino))
 }
 
 /// A panic, by place only: its text could hold a secret.

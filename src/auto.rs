@@ -1,0 +1,126 @@
+//! `auto`: what the auto-register wrapper script read becomes a layer of settings, without a shell
+//! and without a secret on a command line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::hsm_file::{self, HsmFile};
+use crate::layers::{Layer, Layers};
+use crate::secret::Secret;
+use crate::settings::Origin;
+use crate::store::{Directory, read_text};
+
+/// Directory of the files `tag` and `hsm`.
+const SETTINGS: &str = "/etc/sota";
+/// The API token's file, unless `TOKEN_FILE` names another.
+const TOKEN_FILE: &str = "/etc/lmp-device-register-token";
+/// The most bytes of a file.
+const TEXT_LIMIT: usize = 64 * 1024;
+
+/// Adds what the wrapper passed on to `layers`, above the configuration files. `has_credential`
+/// says that systemd hands the API token over.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] for a file that is there and unusable.
+pub fn add_layers(layers: &mut Layers, sota_dir: &Path, has_credential: bool) -> Result<()> {
+    let mut add = |values: BTreeMap<String, String>, origin: Origin| {
+        layers.push_above(Layer { origin, values });
+    };
+    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
+    if !has_credential {
+        let (path, origin) = token_file();
+        add(one("api-token-file", utf8(&path)?), origin);
+    }
+    if std::env::var_os("USE_HOSTNAME").is_some_and(|value| !value.is_empty()) {
+        let name = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        add(one("name", name), Origin::Environment("USE_HOSTNAME"));
+    }
+    match std::env::var("APPS") {
+        Ok(apps) if !apps.is_empty() => add(one("apps", apps), Origin::Environment("APPS")),
+        _ => {
+            let path = sota_dir.join("compose-apps");
+            if let Some(apps) = preloaded_apps(&path)? {
+                add(one("apps", apps), Origin::File(path));
+            }
+        }
+    }
+    let settings = Path::new(SETTINGS);
+    if let Some((tag, path)) = tag(settings)? {
+        add(one("tags", tag), Origin::File(path));
+    }
+    if let Some((
+        HsmFile {
+            module,
+            pin,
+            so_pin,
+        },
+        path,
+    )) = hsm(settings)?
+    {
+        let secret = |value: Secret| value.expose().to_owned();
+        let values = [
+            ("hsm-module", module),
+            ("hsm-pin", secret(pin)),
+            ("hsm-so-pin", secret(so_pin)),
+        ];
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        add(BTreeMap::from(values), Origin::File(path));
+    }
+    Ok(())
+}
+
+fn token_file() -> (PathBuf, Origin) {
+    match std::env::var_os("TOKEN_FILE") {
+        Some(path) if !path.is_empty() => (path.into(), Origin::Environment("TOKEN_FILE")),
+        _ => (TOKEN_FILE.into(), Origin::Default),
+    }
+}
+
+fn utf8(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Error::configuration(format!("{path:?} is no UTF-8 path")).hint("check TOKEN_FILE")
+    })
+}
+
+fn tag(settings: &Path) -> Result<Option<(String, PathBuf)>> {
+    let path = settings.join("tag");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let tag = read_text(&path, TEXT_LIMIT)?.trim().to_owned();
+    if tag.is_empty() {
+        return Err(Error::configuration(format!("{path:?} is empty"))
+            .hint("write the tag into it, or remove it"));
+    }
+    Ok(Some((tag, path)))
+}
+
+/// The names in the directory of preloaded apps, with commas, in order.
+fn preloaded_apps(path: &Path) -> Result<Option<String>> {
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let mut names = Directory::open(path)?.names()?;
+    names.retain(|name| !name.starts_with('.'));
+    names.sort_unstable();
+    Ok((!names.is_empty()).then(|| names.join(",")))
+}
+
+fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
+    let path = settings.join("hsm");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = Secret::from(read_text(&path, TEXT_LIMIT)?);
+    match hsm_file::parse(text.expose()) {
+        Ok(file) => Ok(Some((file, path))),
+        Err(error) => {
+            let hint = error.hint_text().unwrap_or_default().to_owned();
+            Err(Error::configuration(format!("{path:?}: {}", error.full_message())).hint(hint))
+        }
+    }
+}

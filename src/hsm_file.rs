@@ -1,0 +1,165 @@
+//! Pure: `/etc/sota/hsm`, assignments as a shell reads them, without a shell.
+//!
+//! A file that is incomplete or misspelt is an error: falling back to a software key would give
+//! the device a weaker identity than its owner asked for.
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HsmFile {
+    /// `HSM_MODULE`, path of the PKCS#11 library.
+    pub module: String,
+    /// `HSM_PIN`, the user PIN.
+    pub pin: Secret,
+    /// `HSM_SOPIN`, the security officer PIN.
+    pub so_pin: Secret,
+}
+
+const NAMES: [&str; 3] = ["HSM_MODULE", "HSM_PIN", "HSM_SOPIN"];
+
+/// Reads assignments: blank lines, comments, `export`, bare or quoted values.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] with the line's number, never its text: it may hold a PIN.
+pub fn parse(text: &str) -> Result<HsmFile> {
+    let mut found: [Option<Secret>; 3] = [None, None, None];
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = |what: String| {
+            Error::configuration(format!("line {number} {what}")).hint(
+                "it takes HSM_MODULE=, HSM_PIN= and HSM_SOPIN=, each once, with plain or quoted \
+                 values",
+            )
+        };
+        let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
+        let Some((name, value)) = assignment.split_once('=') else {
+            return Err(wrong("is no assignment".to_owned()));
+        };
+        let Some(place) = NAMES.iter().position(|known| *known == name) else {
+            let plain = !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            return Err(wrong(if plain {
+                format!("sets {name}, which means nothing here")
+            } else {
+                "is no assignment".to_owned()
+            }));
+        };
+        if found[place].is_some() {
+            return Err(wrong(format!("sets {name} again")));
+        }
+        let value = shell_word(value).ok_or_else(|| {
+            wrong(format!(
+                "gives {name} a value that only a shell could work out"
+            ))
+        })?;
+        if value.expose().is_empty() {
+            return Err(wrong(format!("leaves {name} empty")));
+        }
+        found[place] = Some(value);
+    }
+    let [module, pin, so_pin] = found;
+    let required = |value: Option<Secret>, name: &str| {
+        value.ok_or_else(|| {
+            Error::configuration(format!("{name} is missing"))
+                .hint("set HSM_MODULE, HSM_PIN and HSM_SOPIN; no software key is made instead")
+        })
+    };
+    Ok(HsmFile {
+        module: required(module, NAMES[0])?.expose().to_owned(),
+        pin: required(pin, NAMES[1])?,
+        so_pin: required(so_pin, NAMES[2])?,
+    })
+}
+
+/// One word without expansions (POSIX shell, section 2.2): `None` if a shell would do more than
+/// take off quotes, or if something but a comment follows.
+fn shell_word(source: &str) -> Option<Secret> {
+    let mut word = zeroize::Zeroizing::new(String::new());
+    let mut characters = source.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\'' => loop {
+                match characters.next()? {
+                    '\'' => break,
+                    literal => word.push(literal),
+                }
+            },
+            '"' => loop {
+                match characters.next()? {
+                    '"' => break,
+                    '$' | '`' => return None,
+                    '\\' => match characters.next()? {
+                        escaped @ ('"' | '\\' | '$' | '`') => word.push(escaped),
+                        other => word.extend(['\\', other]),
+                    },
+                    literal => word.push(literal),
+                }
+            },
+            '\\' => word.push(characters.next()?),
+            '$' | '`' | ';' | '&' | '|' | '<' | '>' | '(' | ')' | '*' | '?' | '[' | '~' => {
+                return None;
+            }
+            ' ' | '\t' => {
+                let rest: String = characters.collect();
+                let rest = rest.trim_start();
+                return (rest.is_empty() || rest.starts_with('#'))
+                    .then(|| Secret::from(word.as_str()));
+            }
+            plain => word.push(plain),
+        }
+    }
+    Some(Secret::from(word.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn assignments_as_a_shell_reads_them() {
+        let file = parse(
+            "# the token\nHSM_MODULE=\"/usr/lib/soft hsm.so\"\n\nexport HSM_PIN='12\"34'\n  \
+             HSM_SOPIN=a\\ b\"c\\\"\"   # why\n",
+        )
+        .unwrap();
+        assert_eq!(file.module, "/usr/lib/soft hsm.so");
+        assert_eq!(file.pin.expose(), "12\"34");
+        assert_eq!(file.so_pin.expose(), "a bc\"");
+    }
+
+    #[test]
+    fn a_partial_or_misspelt_file_is_an_error() {
+        let whole = "HSM_MODULE=/m\nHSM_PIN=1234\nHSM_SOPIN=5678\n";
+        assert!(parse(whole).is_ok());
+        let broken = [
+            whole.replace("HSM_PIN=", "HSM_PI="),
+            whole.replace("HSM_PIN=1234\n", ""),
+            whole.replace("HSM_SOPIN=5678\n", ""),
+            whole.replace("HSM_MODULE=/m\n", ""),
+            whole.replace("1234", ""),
+            whole.replace("1234", "\"1234"),
+            whole.replace("1234", "$(cat /pin)"),
+            whole.replace("1234", "\"$PIN\""),
+            whole.replace("1234", "1234; rm -rf /"),
+            whole.replace("1234", "1234 5678"),
+            whole.replace("HSM_PIN=", "HSM_PIN = "),
+            whole.replace("HSM_PIN=", "hsm_pin="),
+            format!("{whole}HSM_PIN=4321\n"),
+            format!("{whole}echo hello\n"),
+            String::new(),
+        ];
+        for text in broken {
+            let error = parse(&text).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration, "{text}");
+            assert!(!error.full_message().contains("1234"), "a PIN in {error}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `unregister`: removes what a registration installed. What is not ours stays.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+use crate::host::HostFacts;
+use crate::journal::{self, Journal};
+use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, ROOT};
+use crate::store::Directory;
+use crate::ui;
+
+/// Removes the registration in `sota_dir` and returns the files that were removed, none if there
+/// was no registration. Asks on a terminal unless `yes`.
+///
+/// # Errors
+/// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
+/// terminal and without `yes`, [`Kind::Storage`].
+pub fn unregister(sota_dir: &Path, update_client_lock: &Path, yes: bool) -> Result<Vec<PathBuf>> {
+    let sota = Directory::open(sota_dir)?;
+    if !sota.try_lock()? {
+        return Err(Error::new(
+            Kind::Busy,
+            format!("a registration is running in {sota_dir:?}"),
+        )
+        .hint("wait for it to end"));
+    }
+    let facts = HostFacts::read(&sota, update_client_lock)?;
+    if facts.update_client_running {
+        return Err(Error::new(
+            Kind::Busy,
+            format!("the update client is running: it holds {update_client_lock:?}"),
+        )
+        .hint("stop it first: systemctl stop aktualizr-lite"));
+    }
+    let installed = installed(&sota)?;
+    let has_journal = sota.has(journal::DIRECTORY)?;
+    if installed.is_empty() && !has_journal {
+        return Ok(Vec::new());
+    }
+    if !yes {
+        confirm(&sota, &installed)?;
+    }
+    Journal::discard(&sota)?;
+    // The configuration goes last: while it is there, running this again finishes the work.
+    for name in installed.iter().filter(|name| *name != CONFIGURATION) {
+        sota.remove(name)?;
+    }
+    sota.sync()?;
+    sota.remove(CONFIGURATION)?;
+    sota.sync()?;
+    Ok(installed
+        .iter()
+        .map(|name| sota.path().join(name))
+        .collect())
+}
+
+/// The files of a registration that are there: ours, and the update client's database, whose
+/// presence alone makes a device count as registered.
+fn installed(sota: &Directory) -> Result<Vec<String>> {
+    let database = ["", "-wal", "-shm", "-journal"].map(|ending| format!("{DATABASE}{ending}"));
+    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION].map(str::to_owned);
+    let mut found = Vec::new();
+    for name in ours.into_iter().chain(database) {
+        if sota.has(&name)? {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+fn confirm(sota: &Directory, installed: &[String]) -> Result<()> {
+    let usage = |message: &'static str| {
+        Error::new(Kind::Usage, message).hint("give --yes if that is what you want")
+    };
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return Err(usage(
+            "nobody is there to be asked whether the registration may be removed",
+        ));
+    }
+    ui::ask_to_remove(sota.path(), installed);
+    let mut answer = String::new();
+    let read = input.lock().read_line(&mut answer);
+    match (read, answer.trim().to_ascii_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        _ => Err(usage("the registration stays as it is")),
+    }
+}
