@@ -53,9 +53,9 @@ pub struct CommandLine {
 pub enum Command {
     /// Tell whether this device is registered and can talk to its gateway
     Check(CheckArgs),
-    /// Register with nobody watching: settings from files, the environment and credentials
+    /// Register with nobody watching, from files and credentials
     Auto(Box<RegisterArgs>),
-    /// Remove this device's registration: its files, and its objects on a token
+    /// Remove this device's registration
     Unregister(UnregisterArgs),
 }
 

@@ -50,6 +50,7 @@ use error::{Error, Kind, Result};
 use layers::Origins;
 use settings::{Settings, Sources};
 use ui::Reporter;
+use update_client::Wait;
 
 /// Runs a command line, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
@@ -99,8 +100,10 @@ fn carry_out(line: CommandLine, origins: &Origins) -> Result<()> {
     } = line;
     let reporter = Reporter::new(common.json, common.verbose);
     match command {
-        None => register_device(&common, &register, origins, &reporter),
-        Some(Command::Auto(register)) => register_device(&common, &register, origins, &reporter),
+        None => register_device(&common, &register, origins, Wait::ForStart, &reporter),
+        Some(Command::Auto(register)) => {
+            register_device(&common, &register, origins, Wait::OnlyQueue, &reporter)
+        }
         Some(Command::Check(check)) => {
             let sota_dir = settings::sota_dir(&common);
             let health = gateway::check(&sota_dir, check.offline, settings::timeouts(&common))?;
@@ -136,6 +139,7 @@ fn register_device(
     common: &CommonArgs,
     args: &RegisterArgs,
     origins: &Origins,
+    wait: Wait,
     reporter: &Reporter,
 ) -> Result<()> {
     let settings = resolve(common, args, origins)?;
@@ -148,7 +152,7 @@ fn register_device(
     let mut warnings = Vec::new();
     if settings.start_daemon {
         reporter.detail(&format!("Starting {}", settings.update_client));
-        warnings.extend(update_client::start(settings.update_client).err());
+        warnings.extend(update_client::start(settings.update_client, wait).err());
     }
     reporter.registered(&registered, &warnings);
     Ok(())

@@ -2,15 +2,28 @@
 
 use std::process::{Command, Stdio};
 
+/// Whether to wait until the client runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// A person wants to know whether it does.
+    ForStart,
+    /// Inside a unit: the client may be ordered after it, and both would wait for ever.
+    OnlyQueue,
+}
+
 /// Starts `unit`. The device is registered already, so a failure is a warning, never an error.
 ///
 /// # Errors
 /// The warning's text.
-pub fn start(unit: &str) -> Result<(), String> {
+pub fn start(unit: &str, wait: Wait) -> Result<(), String> {
     let remedy = format!("start it yourself: systemctl start {unit}");
     // Its standard output is not ours: --json promises one object there.
     let status = Command::new("systemctl")
-        .args(["start", unit])
+        .args(match wait {
+            Wait::ForStart => &["start"][..],
+            Wait::OnlyQueue => &["start", "--no-block"],
+        })
+        .arg(unit)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status();
