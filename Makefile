@@ -5,7 +5,7 @@
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
-.PHONY: demo test lint unit build clean-tools size crash
+.PHONY: demo test lint unit build generated size crash
 
 demo:
 	@scripts/install-tools test
@@ -23,6 +23,10 @@ lint:
 unit:
 	scripts/install-tools test
 	scripts/run-tests
+
+# Writes man pages and completions anew, from the argument definitions.
+generated:
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
 
 # The binary that boards get: stripped, under its size limit, needing only libc.
 size:
