@@ -71,4 +71,21 @@ mod tests {
         assert_eq!(value("A B"), None);
         assert_eq!(value("H"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn parsing_never_panics(text in "(\\PC|[=\"'\\\\\n\r\t\0])*") {
+            let _ = OsRelease::parse(&text);
+        }
+
+        /// What a shell would read back from either kind of quotes, this reads too.
+        #[test]
+        fn quoted_values_read_back(value in "[^'\\p{C}]*") {
+            let release = OsRelease::parse(&format!("X='{value}'"));
+            proptest::prop_assert_eq!(release.value("X"), Some(value.as_str()));
+            let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+            let release = OsRelease::parse(&format!("X=\"{escaped}\""));
+            proptest::prop_assert_eq!(release.value("X"), Some(value.as_str()));
+        }
+    }
 }

@@ -163,16 +163,26 @@ fn check_ini(text: &str) -> Result<()> {
             continue;
         }
         if let Some(section) = line.strip_prefix('[') {
-            let name = section.strip_suffix(']').unwrap_or("");
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-            if name.is_empty() || !name.chars().all(plain) {
+            if !section.strip_suffix(']').is_some_and(is_bare) {
                 return Err(strange("is no plain [section]"));
             }
-        } else if !line.contains('=') {
-            return Err(strange("is neither a section nor an assignment"));
+        } else {
+            let Some((key, _)) = line.split_once('=') else {
+                return Err(strange("is neither a section nor an assignment"));
+            };
+            // INI has no quotes for keys: they would become part of the name.
+            if !is_bare(key.trim_end()) {
+                return Err(strange("has no plain key"));
+            }
         }
     }
     Ok(())
+}
+
+/// A name that needs no quotes (TOML 1.0, "bare key").
+fn is_bare(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    !name.is_empty() && name.chars().all(plain)
 }
 
 /// Values that INI and TOML read alike.

@@ -347,4 +347,15 @@ mod tests {
         assert_eq!(printable("x\u{202e}y"), "x\\u{202e}y");
         assert_eq!(printable("grün ✓"), "grün ✓");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_printable_is_harmless_and_stays_as_it_is(text in "(?s).*") {
+            let shown = printable(&text);
+            proptest::prop_assert!(!shown.contains(char::is_control));
+            let reordering = ['\u{202e}', '\u{2066}', '\u{200f}'];
+            proptest::prop_assert!(!shown.contains(reordering));
+            proptest::prop_assert_eq!(printable(&shown), shown);
+        }
+    }
 }

@@ -1,1 +1,319 @@
+//! The order of precedence as a table: value and origin of every setting.
 
+use super::*;
+use crate::args;
+use crate::error::Kind;
+
+#[path = "tests/values.rs"]
+mod values;
+
+/// Nothing was built in.
+const NOTHING: BuildDefaults = BuildDefaults {
+    hwid: None,
+    device_api: None,
+    oauth_base: None,
+    update_client: None,
+    production: None,
+};
+
+/// Everything was built in.
+const EVERYTHING: BuildDefaults = BuildDefaults {
+    hwid: Some("built-hw"),
+    device_api: Some("https://built.example/"),
+    oauth_base: Some("https://built.example/oauth"),
+    update_client: Some("built-client"),
+    production: Some("yes"),
+};
+
+const RELEASE: &str =
+    "LMP_FACTORY=released\nLMP_FACTORY_TAG='released-tag'\nLMP_MACHINE=\"released-hw\"\n";
+/// What is needed and has no default, on the command line.
+const ENOUGH: [&str; 6] = ["-f", "acme", "-i", "hw", "-t", "main"];
+
+/// A machine on which settings are resolved.
+#[derive(Clone)]
+struct Case<'a> {
+    words: Vec<&'a str>,
+    environment: Vec<(&'a str, &'a str)>,
+    os_release: &'a str,
+    build: BuildDefaults,
+    token: Option<FoundSecret>,
+}
+
+impl<'a> Case<'a> {
+    fn new(words: &[&'a str]) -> Self {
+        Self {
+            words: words.to_vec(),
+            environment: Vec::new(),
+            os_release: "",
+            build: NOTHING,
+            token: None,
+        }
+    }
+
+    /// With everything that is needed besides `words`.
+    fn enough(words: &[&'a str]) -> Self {
+        Self::new(&[&ENOUGH, words].concat())
+    }
+
+    fn variable(mut self, name: &'a str, value: &'a str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    fn resolve(&self) -> Result<Settings> {
+        let words = std::iter::once("lmp-device-register").chain(self.words.iter().copied());
+        let line = args::parse(words.map(Into::into)).unwrap();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        resolve(Sources {
+            common: &line.common,
+            args: &line.register,
+            environment: &self.environment.iter().map(owned).collect(),
+            api_token: self.token.clone(),
+            os_release: &OsRelease::parse(self.os_release),
+            build: self.build,
+        })
+    }
+
+    /// Value and origin of a setting, as `--verbose` shows them.
+    #[track_caller]
+    fn of(&self, name: &str) -> (String, Origin) {
+        let settings = self.resolve().unwrap();
+        let mut found = settings.provenance.iter().filter(|p| p.name == name);
+        let Provenance { value, origin, .. } = found.next().unwrap_or_else(|| panic!("{name}"));
+        assert!(found.next().is_none(), "{name} stands once");
+        (value.clone(), origin.clone())
+    }
+
+    /// The message of the error, which is one of configuration.
+    #[track_caller]
+    fn error(&self) -> String {
+        let error = self.resolve().unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        error.full_message()
+    }
+}
+
+#[track_caller]
+fn assert_value(case: &Case<'_>, name: &str, value: &str, origin: Origin) {
+    assert_eq!(case.of(name), (value.to_owned(), origin), "{name}");
+}
+
+/// Everybody says something, then one after the other falls silent.
+#[test]
+fn precedence() {
+    let all = Case {
+        words: vec![
+            "-f",
+            "typed",
+            "-i",
+            "typed-hw",
+            "-t",
+            "typed-tag",
+            "-p",
+            "0",
+        ],
+        environment: vec![
+            ("DEVICE_FACTORY", "variable"),
+            ("PRODUCTION", "1"),
+            ("DEVICE_API", "https://variable.example/"),
+            ("OAUTH_BASE", "https://variable.example/oauth"),
+        ],
+        os_release: RELEASE,
+        build: EVERYTHING,
+        token: None,
+    };
+    assert_value(&all, "factory", "typed", Origin::CommandLine);
+    assert_value(&all, "hwid", "typed-hw", Origin::CommandLine);
+    assert_value(&all, "tags", "typed-tag", Origin::CommandLine);
+    assert_value(&all, "production", "false", Origin::CommandLine);
+    let api = "https://variable.example/";
+    assert_value(&all, "device-api", api, Origin::Environment("DEVICE_API"));
+    let oauth = "https://variable.example/oauth";
+    assert_value(&all, "oauth-base", oauth, Origin::Environment("OAUTH_BASE"));
+
+    let silent = Case {
+        words: Vec::new(),
+        ..all
+    };
+    assert_value(
+        &silent,
+        "factory",
+        "variable",
+        Origin::Environment("DEVICE_FACTORY"),
+    );
+    // Of the hardware, who built the image for it knows best.
+    assert_value(&silent, "hwid", "built-hw", Origin::Build("HARDWARE_ID"));
+    assert_value(
+        &silent,
+        "tags",
+        "released-tag",
+        Origin::OsRelease("LMP_FACTORY_TAG"),
+    );
+    assert_value(
+        &silent,
+        "production",
+        "true",
+        Origin::Environment("PRODUCTION"),
+    );
+
+    let without_variables = Case {
+        environment: Vec::new(),
+        ..silent
+    };
+    assert_value(
+        &without_variables,
+        "factory",
+        "released",
+        Origin::OsRelease("LMP_FACTORY"),
+    );
+    assert_value(
+        &without_variables,
+        "production",
+        "true",
+        Origin::Build("PRODUCTION"),
+    );
+    let api = "https://built.example/";
+    assert_value(
+        &without_variables,
+        "device-api",
+        api,
+        Origin::Build("DEVICE_API"),
+    );
+    let oauth = "https://built.example/oauth";
+    assert_value(
+        &without_variables,
+        "oauth-base",
+        oauth,
+        Origin::Build("OAUTH_API"),
+    );
+
+    assert_defaults(&Case {
+        build: NOTHING,
+        ..without_variables
+    });
+}
+
+/// Nothing was said but in os-release.
+#[track_caller]
+fn assert_defaults(plain: &Case<'_>) {
+    assert_value(
+        plain,
+        "hwid",
+        "released-hw",
+        Origin::OsRelease("LMP_MACHINE"),
+    );
+    assert_value(plain, "production", "false", Origin::Default);
+    let api = "https://api.foundries.io/ota/devices/";
+    assert_value(plain, "device-api", api, Origin::Default);
+    assert_value(
+        plain,
+        "oauth-base",
+        "https://app.foundries.io/oauth",
+        Origin::Default,
+    );
+}
+
+#[test]
+fn what_nobody_says_is_as_documented() {
+    let settings = Case::enough(&[]).resolve().unwrap();
+    assert_eq!(settings.sota_dir, PathBuf::from("/var/sota"));
+    assert_eq!(
+        settings.update_client_lock,
+        PathBuf::from("/var/lock/aklite.lock")
+    );
+    assert_eq!(settings.update_client, "aktualizr-lite");
+    assert_eq!(
+        (settings.uuid, settings.name, settings.group),
+        (None, None, None)
+    );
+    assert_eq!(
+        (settings.apps, settings.restorable_apps.as_str()),
+        (None, " ")
+    );
+    assert!(settings.validate_uuid && settings.use_ostree_server && settings.start_daemon);
+    assert!(settings.mlock_all && !settings.mlock_required);
+    assert!(!settings.force && !settings.production);
+    assert_eq!(settings.key, KeySetting::Software);
+    assert_eq!(settings.retry_for, Duration::from_secs(120));
+    let seconds = |limit: Duration| limit.as_secs();
+    let Timeouts {
+        connect,
+        read,
+        request,
+    } = settings.timeouts;
+    assert_eq!([connect, read, request].map(seconds), [10, 30, 60]);
+}
+
+#[test]
+fn what_is_typed_is_taken() {
+    let settings = Case::enough(&[
+        "-d",
+        "/tmp/x",
+        "-u",
+        "67e67bf8-6f72-481d-a05e-bcf2784dd584",
+        "-n",
+        "nam",
+        "-g",
+        "grp",
+        "-a",
+        "a1",
+        "-A",
+        "a2",
+        "--use-ostree-server=0",
+        "--start-daemon=0",
+        "-l",
+        "1",
+        "--force",
+        "--connect-timeout=1",
+        "--read-timeout=2",
+        "--request-timeout=3",
+        "--retry-for=4",
+        "--ca-file=/ca",
+        "--update-client-lock=/lock",
+        "-T",
+        "tok",
+        "-H",
+        "X-Token",
+    ])
+    .resolve()
+    .unwrap();
+    assert_eq!(settings.sota_dir, PathBuf::from("/tmp/x"));
+    assert_eq!(
+        settings.uuid.as_deref(),
+        Some("67e67bf8-6f72-481d-a05e-bcf2784dd584")
+    );
+    assert_eq!(settings.name.as_deref(), Some("nam"));
+    assert_eq!(settings.group.as_deref(), Some("grp"));
+    assert_eq!(settings.apps.as_deref(), Some("a1"));
+    assert_eq!(settings.restorable_apps, "a2");
+    assert!(!settings.use_ostree_server && !settings.start_daemon);
+    assert!(settings.mlock_all && settings.mlock_required && settings.force);
+    assert_eq!(settings.ca_file, Some(PathBuf::from("/ca")));
+    assert_eq!(settings.update_client_lock, PathBuf::from("/lock"));
+    let Timeouts {
+        connect,
+        read,
+        request,
+    } = settings.timeouts;
+    let seconds = [connect, read, request, settings.retry_for].map(|limit| limit.as_secs());
+    assert_eq!(seconds, [1, 2, 3, 4]);
+    let token = Authorisation::ApiToken {
+        header: "X-Token".into(),
+        token: Secret::from("tok"),
+    };
+    assert_eq!(settings.authorisation, token);
+}
+
+/// An empty name, group or PKCS#11 library is as good as none; an empty list is a list.
+#[test]
+fn empty_values() {
+    let settings = Case::enough(&["-n", "", "-g", "", "-m", "", "-A", "", "-a", ""]);
+    let settings = settings.resolve().unwrap();
+    assert_eq!((settings.name, settings.group), (None, None));
+    assert_eq!(
+        (settings.apps.as_deref(), settings.restorable_apps.as_str()),
+        (Some(""), "")
+    );
+    assert_eq!(settings.key, KeySetting::Software);
+}
