@@ -15,7 +15,9 @@ const NAME: &str = env!("CARGO_PKG_NAME");
 /// The commit in the version would make every commit outdate the pages.
 fn command() -> Command {
     let version = env!("CARGO_PKG_VERSION");
-    CommandLine::command().version(version).long_version(version)
+    CommandLine::command()
+        .version(version)
+        .long_version(version)
 }
 
 fn man_page(command: &Command, title: &str) -> String {
@@ -35,7 +37,10 @@ fn files() -> BTreeMap<String, String> {
     let mut root = command();
     root.build();
     files.insert(format!("{NAME}.1"), man_page(&root, NAME));
-    for sub in root.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in root
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
         // clap wants names that live as long as the program.
         let title: &'static str = format!("{NAME}-{}", sub.get_name()).leak();
         let named = sub.clone().name(title).bin_name(title);
@@ -54,7 +59,10 @@ fn files() -> BTreeMap<String, String> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test that writes for its developer")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test that writes for its developer"
+)]
 fn man_pages_and_completions_are_current() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/generated");
     let expected = files();
@@ -73,6 +81,9 @@ fn man_pages_and_completions_are_current() {
     let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&found), names(&expected), "run make generated");
     for (name, text) in &expected {
-        assert!(found[name] == *text, "{name} is out of date: run make generated");
+        assert!(
+            found[name] == *text,
+            "{name} is out of date: run make generated"
+        );
     }
 }
