@@ -177,15 +177,38 @@ pub struct RegisterArgs {
     #[arg(short = 'H', long, value_name = "NAME", help_heading = "Authorisation")]
     pub api_token_header: Option<String>,
 
-    /// PKCS#11 library: keep the key on a token
+    /// PKCS#11 library or RFC 7512 URI: key on a token
+    // Secret, since a URI may hold the PIN.
     #[arg(short = 'm', long, value_name = "PATH", help_heading = "HSM (PKCS#11)")]
-    pub hsm_module: Option<String>,
-    /// User PIN of the token
+    pub hsm_module: Option<Secret>,
+    /// Label of the token [aktualizr]
+    #[arg(long, value_name = "LABEL", help_heading = "HSM (PKCS#11)")]
+    pub hsm_token_label: Option<String>,
+    /// User PIN (visible to others: prefer a file)
     #[arg(short = 'P', long, value_name = "PIN", help_heading = "HSM (PKCS#11)")]
     pub hsm_pin: Option<Secret>,
+    /// Read the user PIN from the first line of FILE
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "hsm_pin",
+        help_heading = "HSM (PKCS#11)"
+    )]
+    pub hsm_pin_file: Option<PathBuf>,
     /// Security officer PIN, to initialise a token
     #[arg(short = 'S', long, value_name = "PIN", help_heading = "HSM (PKCS#11)")]
     pub hsm_so_pin: Option<Secret>,
+    /// Read the security officer PIN from FILE
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "hsm_so_pin",
+        help_heading = "HSM (PKCS#11)"
+    )]
+    pub hsm_so_pin_file: Option<PathBuf>,
+    /// Log in even if one wrong PIN would lock the token
+    #[arg(long, help_heading = "HSM (PKCS#11)")]
+    pub hsm_allow_final_try: bool,
 
     /// Try again for so long; 0 is one attempt [120]
     #[arg(long, value_name = "SECS", help_heading = "Network",

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage as WebpkiUsage, anchor_from_trusted_cert};
 use x509_cert::Certificate;
-use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
+use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Encode as _, Tag, Tagged as _};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 use x509_cert::name::Name;
@@ -299,14 +299,4 @@ pub fn check_roots(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
             .map_err(|cause| rejected("root.crt holds a damaged certificate").because(cause))?;
     }
     Ok(roots)
-}
-
-/// An EC point as tokens give it, plain or wrapped in a DER OCTET STRING (PKCS#11 2.40 asks for
-/// the latter, several tokens do the former).
-#[must_use]
-pub fn unwrap_point(bytes: &[u8]) -> Vec<u8> {
-    match OctetString::from_der(bytes) {
-        Ok(inner) => inner.as_bytes().to_vec(),
-        Err(_) => bytes.to_vec(),
-    }
 }

@@ -66,7 +66,7 @@ fn overrides(settings: &Settings, sota_dir: &str) -> BTreeMap<String, BTreeMap<S
         pacman.push(("reset_apps", toml_string(&settings.restorable_apps)));
     }
     let mut sections = vec![("pacman", pacman)];
-    if let KeySetting::Token { .. } = settings.key {
+    if let KeySetting::Token(_) = settings.key {
         let no_files = || {
             vec![
                 ("tls_pkey_path", String::new()),

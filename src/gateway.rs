@@ -12,9 +12,9 @@ use crate::error::{Error, Kind, Result};
 use crate::host;
 use crate::http::{Client, ClientIdentity, NoAnswer, Request, Trust};
 use crate::journal;
-use crate::key::{DeviceKey, SoftwareKey, TlsKey};
+use crate::key::{Access, DeviceKey, Ids, SoftwareKey, TlsKey, Token};
 use crate::response::{ANSWER_LIMIT, CERTIFICATE, CONFIGURATION, PRIVATE_KEY, ROOT};
-use crate::settings::Timeouts;
+use crate::settings::{DEFAULT_TOKEN_LABEL, Timeouts, TokenChoice, TokenSettings};
 use crate::sota_toml::SotaToml;
 use crate::store::Directory;
 
@@ -51,17 +51,26 @@ pub fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Healt
     let configuration = SotaToml::parse(&text(CONFIGURATION)?).map_err(unregistered)?;
     configuration.check_complete().map_err(unregistered)?;
     let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?).map_err(unregistered)?;
-    let key = DeviceKey::software(SoftwareKey::from_pem(&zeroize::Zeroizing::new(text(
-        PRIVATE_KEY,
-    )?))?);
+    // The token stays open until the handshake is done.
+    // Closed at the end of this function, when the handshake is done.
+    let mut token = None;
+    let (key, mut warnings) = if let Some((settings, ids)) = token_settings(&configuration)? {
+        let token = token.insert(Token::open(&settings, Access::Read)?);
+        let warnings = token.log_in()?;
+        (key_on_token(token, ids, &certificate)?, warnings)
+    } else {
+        let pem = zeroize::Zeroizing::new(text(PRIVATE_KEY)?);
+        let key = DeviceKey::software(SoftwareKey::from_pem(&pem)?);
+        (key, Vec::new())
+    };
     certificate
         .check_key(&key.public_key_info())
         .map_err(unregistered)?;
-    let mut warnings: Vec<String> = certificate
-        .check_validity(host::now())
-        .map_err(unregistered)?
-        .into_iter()
-        .collect();
+    warnings.extend(
+        certificate
+            .check_validity(host::now())
+            .map_err(unregistered)?,
+    );
     let roots = certificate::check_roots(&text(ROOT)?).map_err(unregistered)?;
     if sota.has(journal::DIRECTORY)? {
         warnings.push(
@@ -86,6 +95,48 @@ pub fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Healt
         health.status = Some(probe(&health.gateway, roots, identity, timeouts)?);
     }
     Ok(health)
+}
+
+/// What `[p11]` says, if it is there.
+fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSettings, Ids)>> {
+    let value = |key| configuration.value("p11", key);
+    let Some(module) = value("module") else {
+        return Ok(None);
+    };
+    let ids = configuration.token_ids();
+    let (Some(pin), Some(ids)) = (value("pass"), ids) else {
+        return Err(unregistered(Error::configuration(
+            "p11.pass is missing, or an id in [p11] is no hexadecimal number",
+        )));
+    };
+    Ok(Some((
+        TokenSettings {
+            module: module.to_owned(),
+            choice: TokenChoice::labelled(value("label").unwrap_or(DEFAULT_TOKEN_LABEL)),
+            pin: pin.into(),
+            so_pin: None,
+            // To look is never worth the risk.
+            allow_final_try: false,
+        },
+        ids,
+    )))
+}
+
+/// The key, after checking that key and certificate on the token are those of this registration,
+/// and that the key can never leave it.
+fn key_on_token(token: &Token, ids: Ids, certificate: &DeviceCertificate) -> Result<DeviceKey> {
+    let objects = token.objects(ids)?;
+    if !objects.sensitive || objects.extractable {
+        return Err(unregistered(Error::configuration(
+            "the private key on the token can be read out: it is not SENSITIVE, or EXTRACTABLE",
+        )));
+    }
+    if objects.certificate != certificate.der.as_ref() {
+        return Err(unregistered(Error::configuration(
+            "the certificate on the token is another than client.pem",
+        )));
+    }
+    token.find_key(ids).map(DeviceKey::on_token)
 }
 
 fn read(sota: &Directory, name: &str) -> Result<String> {

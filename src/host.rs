@@ -15,13 +15,18 @@ use crate::args::RegisterArgs;
 use crate::error::{Error, Kind, Result};
 use crate::layers::{self, Layers};
 use crate::os_release::OsRelease;
+use crate::pkcs11_uri::UriPin;
 use crate::response::{CERTIFICATE, DATABASE};
 use crate::secret::Secret;
-use crate::settings::{FoundSecret, Origin};
+use crate::settings::{self, FoundSecret, Origin};
 use crate::store::{Directory, read_text};
 
 /// The variables that mean something to us.
 const VARIABLES: [&str; 4] = ["DEVICE_FACTORY", "PRODUCTION", "OAUTH_BASE", "DEVICE_API"];
+/// The variable with the token's user PIN.
+pub const HSM_PIN_VARIABLE: &str = "LMP_HSM_PIN";
+/// The variable with the token's security officer PIN.
+pub const HSM_SO_PIN_VARIABLE: &str = "LMP_HSM_SO_PIN";
 /// The most bytes of a file with settings or a secret.
 const TEXT_LIMIT: usize = 64 * 1024;
 
@@ -54,15 +59,18 @@ pub fn os_release(path: Option<&Path>) -> Result<OsRelease> {
     read_text(path.unwrap_or(default), TEXT_LIMIT).map(|text| OsRelease::parse(&text))
 }
 
-/// The API token from `--api-token-file`, if that is given: its first line.
+/// The API token from `--api-token-file` or the credential `api-token`: its first line.
 ///
 /// # Errors
 /// [`Kind::Configuration`] if the file is unreadable or its first line empty.
 pub fn api_token(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
-    let Some(path) = &args.api_token_file else {
-        return Ok(None);
+    let found = match (&args.api_token, &args.api_token_file) {
+        (Some(_), _) => None,
+        (None, Some(path)) => Some(secret_file(path)?),
+        (None, None) => credential("api-token")?,
     };
-    first_line(path).map(|token| Some((token, Origin::File(path.clone()))))
+    // White space around a token is never part of it.
+    Ok(found.map(|(token, origin)| (Secret::from(token.expose().trim()), origin)))
 }
 
 /// Whether systemd hands over a credential of that name.
@@ -72,11 +80,78 @@ pub fn has_credential(name: &str) -> bool {
         .is_some_and(|directory| Path::new(&directory).join(name).exists())
 }
 
-/// The first line of a file with a secret.
+/// The token's user PIN from `--hsm-pin-file`, the URI, `LMP_HSM_PIN` or the credential `hsm-pin`.
+///
+/// # Errors
+/// [`Kind::Configuration`] if a file is unreadable or its first line empty, or a PIN is there twice.
+pub fn hsm_pin(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
+    let in_uri = settings::module_uri(args)?.and_then(|uri| uri.pin);
+    if in_uri.is_some() && (args.hsm_pin.is_some() || args.hsm_pin_file.is_some()) {
+        return Err(Error::configuration(
+            "the URI of --hsm-module has a PIN, and an option gives one too",
+        )
+        .hint("leave one of them out"));
+    }
+    match (&args.hsm_pin, &args.hsm_pin_file, in_uri) {
+        (Some(_), ..) => Ok(None),
+        (_, Some(path), _) => secret_file(path).map(Some),
+        (.., Some(UriPin::Value(pin))) => Ok(Some((pin, Origin::CommandLine))),
+        (.., Some(UriPin::File(path))) => secret_file(&path).map(Some),
+        (None, None, None) => variable_or_credential(HSM_PIN_VARIABLE, "hsm-pin"),
+    }
+}
+
+/// The security officer PIN from `--hsm-so-pin-file`, `LMP_HSM_SO_PIN` or the credential
+/// `hsm-so-pin`.
+///
+/// # Errors
+/// [`Kind::Configuration`] if a file is unreadable or its first line empty.
+pub fn hsm_so_pin(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
+    match (&args.hsm_so_pin, &args.hsm_so_pin_file) {
+        (Some(_), _) => Ok(None),
+        (None, Some(path)) => secret_file(path).map(Some),
+        (None, None) => variable_or_credential(HSM_SO_PIN_VARIABLE, "hsm-so-pin"),
+    }
+}
+
+/// An empty variable is one that is not set.
+fn variable_or_credential(
+    variable: &'static str,
+    credential_name: &'static str,
+) -> Result<Option<FoundSecret>> {
+    match std::env::var_os(variable).map(std::ffi::OsString::into_string) {
+        Some(Ok(value)) if !value.is_empty() => {
+            Ok(Some((Secret::from(value), Origin::Environment(variable))))
+        }
+        // The value is not quoted: it is a secret, however it is spelt.
+        Some(Err(_)) => Err(Error::configuration(format!(
+            "the variable {variable} is not UTF-8"
+        ))),
+        _ => credential(credential_name),
+    }
+}
+
+/// What systemd's `LoadCredential=` hands over.
+fn credential(name: &'static str) -> Result<Option<FoundSecret>> {
+    let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
+        return Ok(None);
+    };
+    let path = Path::new(&directory).join(name);
+    if directory.is_empty() || !path.exists() {
+        return Ok(None);
+    }
+    first_line(&path).map(|secret| Some((secret, Origin::Credential(name))))
+}
+
+fn secret_file(path: &Path) -> Result<FoundSecret> {
+    first_line(path).map(|secret| (secret, Origin::File(path.to_owned())))
+}
+
+/// The first line of a file with a secret, without its end: white space may belong to it.
 fn first_line(path: &Path) -> Result<Secret> {
     let text = Secret::from(read_text(path, TEXT_LIMIT)?);
     match text.expose().lines().next() {
-        Some(line) if !line.trim().is_empty() => Ok(Secret::from(line.trim())),
+        Some(line) if !line.trim().is_empty() => Ok(Secret::from(line)),
         _ => Err(Error::configuration(format!(
             "the first line of {path:?} is empty"
         ))),

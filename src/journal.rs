@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::device_api::RegistrationRequest;
 use crate::error::{Error, Result};
+use crate::key::Ids;
 use crate::response::{CONFIGURATION, PRIVATE_KEY};
 use crate::store::{Directory, PRIVATE};
 
@@ -55,6 +56,40 @@ pub enum UuidOrigin {
 pub enum KeyPlace {
     /// In the journal, then in `pkey.pem`.
     Software,
+    /// On a PKCS#11 token.
+    #[serde(rename_all = "kebab-case")]
+    Token {
+        /// Path of the library.
+        module: String,
+        /// The token's label.
+        label: String,
+        /// The token's serial number.
+        serial: String,
+        /// Id of both keys; free when this was decided.
+        key_id: u8,
+        /// Id of the certificate; free when this was decided.
+        certificate_id: u8,
+        /// Older objects under our labels go when this registration is in use.
+        supersedes: bool,
+    },
+}
+
+impl KeyPlace {
+    /// The ids of the objects on the token.
+    #[must_use]
+    pub fn ids(&self) -> Option<Ids> {
+        match self {
+            KeyPlace::Software => None,
+            KeyPlace::Token {
+                key_id,
+                certificate_id,
+                ..
+            } => Some(Ids {
+                key: *key_id,
+                certificate: *certificate_id,
+            }),
+        }
+    }
 }
 
 /// A file that waits in the journal.
@@ -279,6 +314,18 @@ impl Journal {
     /// [`crate::error::Kind::Storage`], or [`crate::error::Kind::Configuration`] if it is gone.
     pub fn staged(&self, name: &str, limit: usize) -> Result<Vec<u8>> {
         let content = self.directory.read(name, limit)?;
+        content.ok_or_else(|| self.damaged(name))
+    }
+
+    /// Reads a received file, from here or from where it was moved to.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Storage`], or [`crate::error::Kind::Configuration`] if it is gone.
+    pub fn received(&self, name: &str, sota: &Directory, limit: usize) -> Result<Vec<u8>> {
+        if let Some(content) = self.directory.read(name, limit)? {
+            return Ok(content);
+        }
+        let content = sota.read(name, limit)?;
         content.ok_or_else(|| self.damaged(name))
     }
 

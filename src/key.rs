@@ -9,15 +9,31 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use crate::error::{Error, Result};
 
 mod software;
+#[cfg(feature = "pkcs11")]
+mod token;
+#[cfg(not(feature = "pkcs11"))]
+#[path = "key/without_token.rs"]
+mod token;
 
 pub use software::SoftwareKey;
+pub use token::{Access, Objects, Room, Token, TokenKey};
 
 /// Bytes of an uncompressed point on P-256 (SEC 1 section 2.3.3): 04, x, y.
 pub const POINT_BYTES: usize = 65;
 
+/// The ids of a registration's objects on a token (`CKA_ID`, one byte each).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids {
+    /// Of both keys.
+    pub key: u8,
+    /// Of the certificate.
+    pub certificate: u8,
+}
+
 /// A key by place.
 enum Place {
     Software(SoftwareKey),
+    Token(TokenKey),
 }
 
 /// The private key of this device, EC P-256.
@@ -35,6 +51,17 @@ impl DeviceKey {
         let point = key.point();
         Self {
             place: Place::Software(key),
+            point,
+            error: Mutex::new(None),
+        }
+    }
+
+    /// A key on a token, which must stay open while this is used.
+    #[must_use]
+    pub fn on_token(key: TokenKey) -> Self {
+        let point = key.point();
+        Self {
+            place: Place::Token(key),
             point,
             error: Mutex::new(None),
         }
@@ -62,6 +89,7 @@ impl DeviceKey {
     fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
         match &self.place {
             Place::Software(key) => Ok(key.sign(message)),
+            Place::Token(key) => key.sign(message),
         }
     }
 

@@ -20,12 +20,20 @@ use crate::settings::Origin;
 const ONLY_TYPED: [&str; 4] = ["help", "version", "config-dir", "dry-run"];
 
 /// Values of one origin, by long option name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Layer {
     /// Where they came from.
     pub origin: Origin,
     /// Long option name to value, as it would be typed.
     pub values: BTreeMap<String, String>,
+}
+
+/// Names only: values may be PINs.
+impl std::fmt::Debug for Layer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { origin, values } = self;
+        write!(formatter, "Layer({origin}: {:?})", values.keys())
+    }
 }
 
 /// All layers, the one that wins first.
@@ -232,6 +240,7 @@ mod tests {
         assert_eq!(value("retry-for"), Some("5"));
         assert_eq!(value("tags"), Some("a,b"));
         assert_eq!(layer.origin, Origin::File("/c.toml".into()));
+        assert!(!format!("{layer:?}").contains("acme"));
     }
 
     #[test]

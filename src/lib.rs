@@ -32,6 +32,7 @@ pub mod key;
 pub mod layers;
 pub mod oauth;
 pub mod os_release;
+pub mod pkcs11_uri;
 pub mod plan;
 pub mod register;
 pub mod response;
@@ -128,6 +129,8 @@ fn resolve(common: &CommonArgs, args: &RegisterArgs, origins: &Origins) -> Resul
         args,
         environment: &host::environment()?,
         api_token: host::api_token(args)?,
+        hsm_pin: host::hsm_pin(args)?,
+        hsm_so_pin: host::hsm_so_pin(args)?,
         os_release: &host::os_release(args.os_release.as_deref())?,
         build: settings::BUILD,
     })?;

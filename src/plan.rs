@@ -10,8 +10,11 @@ use crate::settings::{KeySetting, Settings};
 #[derive(Debug, Clone)]
 pub enum Plan {
     /// Remove what an interrupted run made before it sent anything, then begin.
-    Begin(Box<Beginning>),
-    /// Ask again with the journal's key, UUID and CSR.
+    Begin {
+        /// There is a registration that this one replaces.
+        replaces: bool,
+    },
+    /// Ask, perhaps once more, with the journal's key, UUID and CSR.
     AskAgain,
     /// Install the journal's verified files.
     Install,
@@ -19,17 +22,12 @@ pub enum Plan {
     CleanUp,
 }
 
-/// Decides. `random_uuid` is used if nobody chose one.
+/// Decides.
 ///
 /// # Errors
 /// [`Kind::AlreadyRegistered`], [`Kind::Busy`], or [`Kind::Configuration`] for an interrupted
 /// registration that was begun with other options.
-pub fn decide(
-    settings: &Settings,
-    facts: &HostFacts,
-    journal: Option<&State>,
-    random_uuid: &str,
-) -> Result<Plan> {
+pub fn decide(settings: &Settings, facts: &HostFacts, journal: Option<&State>) -> Result<Plan> {
     let HostFacts {
         registered_by,
         update_client_running,
@@ -65,30 +63,47 @@ pub fn decide(
     match (journal, phase) {
         (Some(_), Some(Phase::Installed)) => Ok(Plan::CleanUp),
         (Some(_), Some(Phase::Received)) => Ok(Plan::Install),
-        (Some(state), Some(Phase::Sent)) => match registered().filter(|_| !state.replaces) {
-            Some(refusal) => Err(refusal),
-            None => Ok(Plan::AskAgain),
-        },
-        _ => {
-            if let Some(refusal) = registered() {
-                return Err(refusal);
+        (Some(state), Some(phase)) if phase == Phase::Sent || is_worth_keeping(settings, state) => {
+            match registered().filter(|_| !state.replaces) {
+                Some(refusal) => Err(refusal),
+                None => Ok(Plan::AskAgain),
             }
-            let (uuid, origin) = match &settings.uuid {
-                Some(uuid) => (uuid.as_str(), UuidOrigin::Given),
-                None => (random_uuid, UuidOrigin::Generated),
-            };
-            let mut beginning = beginning(settings, uuid, origin)?;
-            beginning.replaces = registered_by.is_some();
-            Ok(Plan::Begin(Box::new(beginning)))
         }
+        _ => match registered() {
+            Some(refusal) => Err(refusal),
+            None => Ok(Plan::Begin {
+                replaces: registered_by.is_some(),
+            }),
+        },
     }
+}
+
+/// A key on a token takes seconds to make and wears its memory: one that is ready is used.
+fn is_worth_keeping(settings: &Settings, state: &State) -> bool {
+    state.phase == Phase::KeyReady
+        && state.key != KeyPlace::Software
+        && check_same(settings, state).is_ok()
 }
 
 /// An interrupted registration is finished as it was begun, or not at all.
 fn check_same(settings: &Settings, state: &State) -> Result<()> {
-    let uuid = settings.uuid.as_deref().unwrap_or(&state.request.uuid);
-    let wanted = beginning(settings, uuid, state.uuid_origin)?;
-    match state.difference(&wanted) {
+    let identity = Identity {
+        uuid: settings
+            .uuid
+            .clone()
+            .unwrap_or_else(|| state.request.uuid.clone()),
+        origin: state.uuid_origin,
+    };
+    let key = if is_place(&settings.key, &state.key) {
+        Some(state.key.clone())
+    } else {
+        None
+    };
+    let difference = match key {
+        Some(key) => state.difference(&beginning(settings, identity, key, false)?),
+        None => Some("another place of the key".to_owned()),
+    };
+    match difference {
         None => Ok(()),
         Some(difference) => Err(Error::configuration(format!(
             "an interrupted registration was begun with {difference}"
@@ -100,22 +115,69 @@ fn check_same(settings: &Settings, state: &State) -> Result<()> {
     }
 }
 
-fn beginning(settings: &Settings, uuid: &str, uuid_origin: UuidOrigin) -> Result<Beginning> {
+fn is_place(setting: &KeySetting, place: &KeyPlace) -> bool {
+    match (setting, place) {
+        (KeySetting::Software, KeyPlace::Software) => true,
+        (
+            KeySetting::Token(settings),
+            KeyPlace::Token {
+                module,
+                label,
+                serial,
+                ..
+            },
+        ) => {
+            let choice = &settings.choice;
+            settings.module == *module
+                && choice.label == *label
+                && choice.serial.as_ref().is_none_or(|known| known == serial)
+        }
+        _ => false,
+    }
+}
+
+/// The UUID of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// CN.
+    pub uuid: String,
+    /// Who chose it.
+    pub origin: UuidOrigin,
+}
+
+/// The command line's UUID, else the token's, else `random`.
+#[must_use]
+pub fn identity(settings: &Settings, token: Option<String>, random: String) -> Identity {
+    let given = settings.uuid.clone().map(|uuid| (uuid, UuidOrigin::Given));
+    let (uuid, origin) = given
+        .or_else(|| token.map(|uuid| (uuid, UuidOrigin::Token)))
+        .unwrap_or((random, UuidOrigin::Generated));
+    Identity { uuid, origin }
+}
+
+/// What the journal begins with.
+///
+/// # Errors
+/// [`Kind::Configuration`] if the sota directory's name is not UTF-8.
+pub fn beginning(
+    settings: &Settings,
+    identity: Identity,
+    key: KeyPlace,
+    replaces: bool,
+) -> Result<Beginning> {
+    let Identity { uuid, origin } = identity;
     let sota_dir = settings.sota_dir.to_str().ok_or_else(|| {
         Error::configuration(format!("{:?} is no UTF-8 path", settings.sota_dir))
             .hint("give --sota-dir DIR with a plain name")
     })?;
-    let key = match settings.key {
-        KeySetting::Software | KeySetting::Token { .. } => KeyPlace::Software,
-    };
     Ok(Beginning {
         device_api: settings.device_api.to_string(),
         factory: settings.factory.clone(),
         production: settings.production,
-        uuid_origin,
+        uuid_origin: origin,
         key,
-        replaces: false,
-        request: RegistrationRequest::new(settings, uuid, sota_dir),
+        replaces,
+        request: RegistrationRequest::new(settings, &uuid, sota_dir),
     })
 }
 

@@ -16,17 +16,22 @@ use crate::device_api::{RegistrationRequest, backend_words};
 use crate::error::{Error, Kind, Result};
 use crate::host::{self, HostFacts};
 use crate::http::{Answer, Client, NoAnswer, Request, Trust};
-use crate::journal::{Beginning, Journal, Phase, StagedFile, State, UuidOrigin};
+use crate::journal::{Journal, Phase, StagedFile, State, UuidOrigin};
 use crate::key::{DeviceKey, SoftwareKey};
 use crate::plan::{self, Plan};
 use crate::response::{
     self, ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, Expected, PRIVATE_KEY,
     Registration,
 };
-use crate::settings::{Authorisation, KeySetting, Settings};
+use crate::retry;
+use crate::settings::{Authorisation, Settings};
 use crate::sota_toml::SotaToml;
 use crate::store::{Directory, PRIVATE, PUBLIC};
 use crate::ui::Reporter;
+
+mod hsm;
+
+use hsm::Hsm;
 
 /// What must be free before a key is made: bytes for journal and files, and names for them.
 const SPACE_NEEDED: (u64, u64) = (256 * 1024, 16);
@@ -74,29 +79,24 @@ pub fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> 
     clock::wait(settings.wait_clock, reporter);
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::load(&sota)?;
-    let random_uuid = uuid::Uuid::new_v4().to_string();
-    let plan = plan::decide(
-        settings,
-        &facts,
-        journal.as_ref().map(Journal::state),
-        &random_uuid,
-    )?;
+    let plan = plan::decide(settings, &facts, journal.as_ref().map(Journal::state))?;
+    let mut hsm = Hsm::new(settings, reporter);
 
     let installable = match (plan, journal) {
-        (Plan::Begin(beginning), leftover) => {
+        (Plan::Begin { replaces }, leftover) => {
             if let Some(leftover) = leftover {
                 reporter
                     .step("An earlier run was interrupted before it sent anything: starting again");
-                leftover.abandon(&sota)?;
+                abandon(leftover, &sota, &mut hsm)?;
             }
-            begin(settings, &sota, *beginning, reporter)?
+            begin(settings, &sota, replaces, &mut hsm, reporter)?
         }
         (Plan::AskAgain, Some(journal)) => {
             reporter.step(&format!(
                 "An earlier run was interrupted: asking again for device {}",
                 journal.state().request.uuid
             ));
-            ask_again(settings, &sota, journal, reporter)?
+            ask_again(settings, &sota, journal, &mut hsm, reporter)?
         }
         (Plan::Install, Some(journal)) => {
             reporter.step("An earlier run was interrupted: installing what it received");
@@ -107,7 +107,7 @@ pub fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> 
             return Err(Error::bug("a journal was expected"));
         }
     };
-    install(&sota, installable, reporter)
+    install(&sota, installable, &mut hsm, reporter)
 }
 
 /// What [`register`] would do; changes nothing.
@@ -120,7 +120,7 @@ pub fn rehearse(settings: &Settings) -> Result<Plan> {
     check_space(&sota)?;
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::peek(&sota)?;
-    plan::decide(settings, &facts, journal.as_ref(), "a random one")
+    plan::decide(settings, &facts, journal.as_ref())
 }
 
 fn lock_memory(settings: &Settings, reporter: &Reporter) -> Result<()> {
@@ -138,34 +138,42 @@ fn lock_memory(settings: &Settings, reporter: &Reporter) -> Result<()> {
 fn begin(
     settings: &Settings,
     sota: &Directory,
-    beginning: Beginning,
+    replaces: bool,
+    hsm: &mut Hsm<'_>,
     reporter: &Reporter,
 ) -> Result<Journal> {
-    if let KeySetting::Token { .. } = settings.key {
-        return Err(
-            Error::configuration("keys on a PKCS#11 token are not part of this build")
-                .hint("leave --hsm-module out for a software key"),
-        );
-    }
     check_space(sota)?;
+    let token_uuid = match settings.uuid {
+        Some(_) => None,
+        None => hsm.uuid()?,
+    };
+    let random_uuid = uuid::Uuid::new_v4().to_string();
+    let identity = plan::identity(settings, token_uuid, random_uuid);
     let client = connect(settings)?;
-    let headers = authorise(settings, &beginning.request.uuid, &client, reporter)?;
+    if hsm.is_wanted() {
+        hsm.open(None)?;
+        find_backend(settings, &client, reporter)?;
+    }
+    // A PIN that is wrong, or a key in the way, is found before a person is asked.
+    let place = hsm.choose_place(sota)?;
+    let headers = authorise(settings, &identity.uuid, &client, reporter)?;
     let backend = Backend {
         settings,
         client: &client,
         headers,
     };
+    let beginning = plan::beginning(settings, identity, place, replaces)?;
     reporter.step(&format!(
         "Registering device {} with factory {}",
         beginning.request.uuid, beginning.factory
     ));
     let mut journal = Journal::begin(sota, beginning)?;
-    let key = match make_key(&mut journal) {
+    let key = match make_key(&mut journal, hsm) {
         Ok(key) => key,
-        Err(error) => return Err(give_up(journal, sota, error, reporter)),
+        Err(error) => return Err(give_up(journal, sota, hsm, error, reporter)),
     };
     reporter.detail("Made an EC P-256 key and its signing request");
-    obtain(&backend, sota, journal, &key, false, reporter)
+    obtain(&backend, sota, journal, &key, hsm, reporter)
 }
 
 /// The same request once more: the backend may have signed it already.
@@ -173,20 +181,57 @@ fn ask_again(
     settings: &Settings,
     sota: &Directory,
     journal: Journal,
+    hsm: &mut Hsm<'_>,
     reporter: &Reporter,
 ) -> Result<Journal> {
     let client = connect(settings)?;
-    let headers = authorise(settings, &journal.state().request.uuid, &client, reporter)?;
+    let state = journal.state();
+    let key = match state.key.ids() {
+        Some(ids) => hsm.find_key(&state.key, ids)?,
+        None => staged_key(&journal)?,
+    };
+    let headers = authorise(settings, &state.request.uuid, &client, reporter)?;
     let backend = Backend {
         settings,
         client: &client,
         headers,
     };
+    obtain(&backend, sota, journal, &key, hsm, reporter)
+}
+
+/// The software key that the journal holds.
+fn staged_key(journal: &Journal) -> Result<DeviceKey> {
     let pem = zeroize::Zeroizing::new(journal.staged(PRIVATE_KEY, KEY_LIMIT)?);
     let pem = std::str::from_utf8(&pem)
         .map_err(|_| Error::configuration("the key in the journal is damaged"))?;
-    let key = DeviceKey::software(SoftwareKey::from_pem(pem)?);
-    obtain(&backend, sota, journal, &key, true, reporter)
+    SoftwareKey::from_pem(pem).map(DeviceKey::software)
+}
+
+/// Makes sure that the backend answers before a key is made on a token: every status below 500
+/// does (401 and 405 are normal). The connection is used again for the request.
+fn find_backend(settings: &Settings, client: &Client, reporter: &Reporter) -> Result<()> {
+    persist(settings.retry_for, reporter, || {
+        let answer = client.send(Request {
+            method: Method::HEAD,
+            url: &settings.device_api,
+            headers: HeaderMap::new(),
+            body: None,
+            limit: ANSWER_LIMIT,
+        });
+        match answer {
+            Ok(Answer { status, .. }) if status < 500 => Attempt::Done(()),
+            Ok(Answer {
+                status,
+                retry_after,
+                ..
+            }) => Attempt::Again(
+                Error::new(Kind::Temporary, format!("the backend answered {status}"))
+                    .hint("run this again later"),
+                retry_after.and_then(|text| retry::parse_retry_after(&text, host::now())),
+            ),
+            Err(NoAnswer { error, .. }) => Attempt::Again(error, None),
+        }
+    })
 }
 
 fn check_space(sota: &Directory) -> Result<()> {
@@ -218,12 +263,17 @@ fn connect(settings: &Settings) -> Result<Client> {
     Client::new(&urls, &trust, None, settings.timeouts)
 }
 
-fn make_key(journal: &mut Journal) -> Result<DeviceKey> {
-    let key = SoftwareKey::generate()?;
-    let pem = key.to_pem()?;
-    let key = DeviceKey::software(key);
-    let csr = signing_request(journal.state(), &journal.state().request.uuid, &key)?;
-    journal.key_ready(csr, Some(pem.as_bytes()))?;
+fn make_key(journal: &mut Journal, hsm: &mut Hsm<'_>) -> Result<DeviceKey> {
+    let state = journal.state();
+    let (key, pem) = if let Some(ids) = state.key.ids() {
+        (hsm.make_key(&state.key, ids)?, None)
+    } else {
+        let key = SoftwareKey::generate()?;
+        let pem = key.to_pem()?;
+        (DeviceKey::software(key), Some(pem))
+    };
+    let csr = signing_request(state, &state.request.uuid, &key)?;
+    journal.key_ready(csr, pem.as_ref().map(|pem| pem.as_bytes()))?;
     Ok(key)
 }
 
@@ -244,16 +294,17 @@ fn obtain(
     sota: &Directory,
     mut journal: Journal,
     key: &DeviceKey,
-    may_be_known: bool,
+    hsm: &mut Hsm<'_>,
     reporter: &Reporter,
 ) -> Result<Journal> {
+    let may_be_known = journal.state().phase == Phase::Sent;
     let untrusted = match ask(backend, &mut journal, key, may_be_known, reporter) {
         Ok(untrusted) => untrusted,
         Err(Failure {
             error,
             backend_may_know: false,
         }) => {
-            return Err(give_up(journal, sota, error, reporter));
+            return Err(give_up(journal, sota, hsm, error, reporter));
         }
         Err(Failure {
             error,
@@ -264,7 +315,7 @@ fn obtain(
         }
     };
     let state = journal.state();
-    let verified = response::verify(
+    let mut verified = response::verify(
         &untrusted.0,
         Expected {
             uuid: &state.request.uuid,
@@ -273,6 +324,7 @@ fn obtain(
             now: host::now(),
         },
     )?;
+    verified.configuration = hsm.configure(&state.key, verified.configuration)?;
     verified.configuration.check_complete()?;
     for warning in &verified.warnings {
         reporter.warn(warning);
@@ -310,22 +362,6 @@ struct Backend<'a> {
     headers: HeaderMap,
 }
 
-impl Backend<'_> {
-    /// What a server said, for people: if it says the token back, that is left out.
-    fn without_token(&self, said: &[u8]) -> String {
-        // Shorter words of a header are no secret and may be part of any text.
-        const SHORTEST: usize = 8;
-        let text = String::from_utf8_lossy(said).into_owned();
-        self.headers
-            .values()
-            .filter(|value| value.is_sensitive())
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(str::split_whitespace)
-            .filter(|secret| secret.len() >= SHORTEST)
-            .fold(text, |text, secret| text.replace(secret, "[secret]"))
-    }
-}
-
 /// Sends the journal's request until it is signed, refused, or the deadline has passed.
 fn ask(
     backend: &Backend<'_>,
@@ -348,7 +384,7 @@ fn ask(
                     return Attempt::Again(error, None);
                 }
             };
-            return match judge(backend, answer) {
+            return match judge(backend.settings, answer) {
                 Verdict::Signed(body) => Attempt::Done(Untrusted(body)),
                 Verdict::Refused(error) => Attempt::Failed(error),
                 Verdict::Exists(error) => {
@@ -418,7 +454,7 @@ enum Verdict {
     Unclear(Error),
 }
 
-fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
+fn judge(settings: &Settings, answer: Answer) -> Verdict {
     let pause = answer.pause();
     let Answer {
         status,
@@ -427,7 +463,7 @@ fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
         body,
         truncated,
     } = answer;
-    let words = backend_words(backend.without_token(&body).as_bytes());
+    let words = backend_words(&body);
     let said = if words.is_empty() {
         String::new()
     } else {
@@ -444,8 +480,7 @@ fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
         ),
         300..=399 => Verdict::Refused(error(Kind::Refused).hint(match location {
             Some(location) => format!(
-                "the token is not sent elsewhere; if {:?} is right, set DEVICE_API to it",
-                backend.without_token(location.as_bytes())
+                "the token is not sent elsewhere; if {location:?} is right, set DEVICE_API to it"
             ),
             None => "check DEVICE_API".to_owned(),
         })),
@@ -455,7 +490,7 @@ fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
         ),
         404 => Verdict::Refused(error(Kind::Refused).hint(format!(
             "check DEVICE_API, which is used verbatim: {:?}",
-            backend.settings.device_api.as_str()
+            settings.device_api.as_str()
         ))),
         409 => Verdict::Exists(
             error(Kind::Refused)
@@ -493,10 +528,27 @@ fn take_new_uuid(journal: &mut Journal, key: &DeviceKey, reporter: &Reporter) ->
     })
 }
 
+/// Removes what was begun. The state goes back first and the journal goes last: a crash in between
+/// leaves a journal by which the next run removes the rest.
+fn abandon(mut journal: Journal, sota: &Directory, hsm: &mut Hsm<'_>) -> Result<()> {
+    journal.advance(Phase::Planned)?;
+    hsm.undo(&journal.state().key)?;
+    journal.abandon(sota)
+}
+
 /// Rolls back, and reports the first error; one of the rollback is a warning beside it.
-fn give_up(journal: Journal, sota: &Directory, error: Error, reporter: &Reporter) -> Error {
-    if let Err(second) = journal.abandon(sota) {
-        reporter.warn(&second.full_message());
+fn give_up(
+    journal: Journal,
+    sota: &Directory,
+    hsm: &mut Hsm<'_>,
+    error: Error,
+    reporter: &Reporter,
+) -> Error {
+    if let Err(second) = abandon(journal, sota, hsm) {
+        reporter.warn(&format!(
+            "{}; the next run removes what is left",
+            second.full_message()
+        ));
     }
     error
 }
@@ -546,14 +598,23 @@ fn stage(sota: &Directory, journal: &mut Journal, verified: &Registration) -> Re
     journal.receive(&staged, superseded)
 }
 
-/// Installs what the journal holds; needs nothing from outside.
-fn install(sota: &Directory, mut journal: Journal, reporter: &Reporter) -> Result<Registered> {
+/// Installs what the journal holds; needs no network.
+fn install(
+    sota: &Directory,
+    mut journal: Journal,
+    hsm: &mut Hsm<'_>,
+    reporter: &Reporter,
+) -> Result<Registered> {
     if journal.state().phase < Phase::Installed {
+        hsm.store_certificate(&journal, sota)?;
         journal.install(sota)?;
     }
     let registered = describe(sota, journal.state())?;
     // The device is registered whatever happens now; the next run cleans up what is left.
-    if let Err(error) = journal.close(sota) {
+    let cleaned = hsm
+        .retire_predecessor(&journal.state().key, sota)
+        .and_then(|()| journal.close(sota));
+    if let Err(error) = cleaned {
         reporter.warn(&error.full_message());
     }
     Ok(registered)

@@ -17,6 +17,10 @@ use crate::layers::Origins;
 use crate::os_release::OsRelease;
 use crate::secret::Secret;
 
+mod token;
+
+pub use token::{DEFAULT_TOKEN_LABEL, TokenChoice, TokenSettings, module_uri};
+
 /// The most characters that CN and OU may have (RFC 5280 appendix A, ub-common-name and
 /// ub-organizational-unit-name).
 pub const NAME_LIMIT: usize = 64;
@@ -88,14 +92,7 @@ pub enum KeySetting {
     /// In `pkey.pem`.
     Software,
     /// On a PKCS#11 token.
-    Token {
-        /// Path of the PKCS#11 library.
-        module: String,
-        /// User PIN.
-        pin: Secret,
-        /// Security officer PIN, needed only to initialise a token.
-        so_pin: Option<Secret>,
-    },
+    Token(TokenSettings),
 }
 
 /// Limits in time of the HTTP client.
@@ -208,6 +205,10 @@ pub struct Sources<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// The API token of a file or credential.
     pub api_token: Option<FoundSecret>,
+    /// The token's user PIN from anywhere but its option.
+    pub hsm_pin: Option<FoundSecret>,
+    /// The token's security officer PIN from anywhere but its option.
+    pub hsm_so_pin: Option<FoundSecret>,
     /// `/etc/os-release`
     pub os_release: &'a OsRelease,
     /// Built in.
@@ -339,6 +340,8 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         args,
         environment,
         api_token,
+        hsm_pin,
+        hsm_so_pin,
         os_release,
         build,
     } = sources;
@@ -407,7 +410,7 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
         timeouts: timeouts(common),
         wait_clock: Duration::from_secs(args.wait_clock.unwrap_or(0)),
         retry_for: Duration::from_secs(args.retry_for.unwrap_or(RETRY_FOR)),
-        key: key_setting(r, args)?,
+        key: token::key_setting(r, args, hsm_pin, hsm_so_pin)?,
         provenance: Vec::new(),
     };
     note_files_and_times(r, common, args, &settings);
@@ -657,25 +660,6 @@ fn authorisation(
     );
     let base = check_url("OAUTH_BASE", &base.unwrap_or_default())?;
     Ok(Authorisation::DeviceGrant { base })
-}
-
-fn key_setting(r: &mut Resolver<'_>, args: &RegisterArgs) -> Result<KeySetting> {
-    let module = not_empty(r.first("hsm-module", [typed(args.hsm_module.clone())]));
-    match (module, &args.hsm_pin, &args.hsm_so_pin) {
-        (None, None, None) => Ok(KeySetting::Software),
-        (None, ..) => Err(
-            Error::configuration("a PIN is given, but no PKCS#11 library")
-                .hint("give --hsm-module PATH too, or leave the PINs out for a software key"),
-        ),
-        (Some(_), None, _) => {
-            Err(Error::configuration("the token's user PIN is missing").hint("give --hsm-pin PIN"))
-        }
-        (Some(module), Some(pin), so_pin) => Ok(KeySetting::Token {
-            module,
-            pin: pin.clone(),
-            so_pin: so_pin.clone(),
-        }),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::error::{Error, Result};
+use crate::key::Ids;
 
 /// A configuration that both readers take.
 #[derive(Debug, Clone)]
@@ -60,6 +61,16 @@ impl SotaToml {
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> Option<&str> {
         self.document.get(section)?.get(key)?.as_str()
+    }
+
+    /// The ids of the token's objects, if there are any: two hex digits each.
+    #[must_use]
+    pub fn token_ids(&self) -> Option<Ids> {
+        let id = |key| u8::from_str_radix(self.value("p11", key)?, 16).ok();
+        Some(Ids {
+            key: id("tls_pkey_id")?,
+            certificate: id("tls_clientcert_id")?,
+        })
     }
 
     /// URL of the Device Gateway.
@@ -127,6 +138,8 @@ impl SotaToml {
             let section = document["p11"]
                 .as_table_mut()
                 .ok_or_else(|| unfit("p11 is no section"))?;
+            // A label of the backend's would send the readers to another token.
+            section.remove("label");
             for (key, value) in pairs {
                 section.insert(key, toml_edit::value(value));
             }

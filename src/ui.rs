@@ -13,7 +13,7 @@ use crate::gateway::Health;
 use crate::oauth::Invitation;
 use crate::plan::Plan;
 use crate::register::Registered;
-use crate::settings::{Provenance, Settings};
+use crate::settings::{KeySetting, Provenance, Settings};
 
 mod invitation;
 
@@ -168,11 +168,15 @@ impl Reporter {
     /// What a registration would do, and every setting with its origin.
     pub fn rehearsed(&self, settings: &Settings, plan: &Plan) {
         let what = match plan {
-            Plan::Begin(beginning) => format!(
+            Plan::Begin { replaces } => format!(
                 "register device {} with factory {}{}",
-                beginning.request.uuid,
-                beginning.factory,
-                if beginning.replaces {
+                match (&settings.uuid, &settings.key) {
+                    (Some(uuid), _) => uuid,
+                    (None, KeySetting::Software) => "a random one",
+                    (None, KeySetting::Token(_)) => "the token's UUID or a random one",
+                },
+                settings.factory,
+                if *replaces {
                     ", replacing the earlier registration"
                 } else {
                     ""

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use crate::host::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
+
 /// Whether to wait until the client runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
@@ -24,6 +26,8 @@ pub fn start(unit: &str, wait: Wait) -> Result<(), String> {
             Wait::OnlyQueue => &["start", "--no-block"],
         })
         .arg(unit)
+        .env_remove(HSM_PIN_VARIABLE)
+        .env_remove(HSM_SO_PIN_VARIABLE)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status();

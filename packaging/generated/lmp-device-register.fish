@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_lmp_device_register_global_optspecs
-    string join \n d/sota-dir= config-dir= json verbose connect-timeout= read-timeout= request-timeout= f/factory= u/uuid= n/name= g/device-group= i/hwid= t/tags= p/production= v/validate-uuid= a/apps= A/restorable-apps= use-ostree-server= start-daemon= T/api-token= api-token-file= H/api-token-header= m/hsm-module= P/hsm-pin= S/hsm-so-pin= retry-for= ca-file= force= l/mlock-all= dry-run wait-clock= os-release= update-client-lock= h/help V/version
+    string join \n d/sota-dir= config-dir= json verbose connect-timeout= read-timeout= request-timeout= f/factory= u/uuid= n/name= g/device-group= i/hwid= t/tags= p/production= v/validate-uuid= a/apps= A/restorable-apps= use-ostree-server= start-daemon= T/api-token= api-token-file= H/api-token-header= m/hsm-module= hsm-token-label= P/hsm-pin= hsm-pin-file= S/hsm-so-pin= hsm-so-pin-file= hsm-allow-final-try retry-for= ca-file= force= l/mlock-all= dry-run wait-clock= os-release= update-client-lock= h/help V/version
 end
 
 function __fish_lmp_device_register_needs_command
@@ -44,9 +44,12 @@ complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s T -l api-token -d 'API token (visible to others: prefer a file)' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l api-token-file -d 'Read the API token from the first line of FILE' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s H -l api-token-header -d 'Header that carries the API token [OSF-TOKEN]' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s m -l hsm-module -d 'PKCS#11 library: keep the key on a token' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s P -l hsm-pin -d 'User PIN of the token' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s m -l hsm-module -d 'PKCS#11 library or RFC 7512 URI: key on a token' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-token-label -d 'Label of the token [aktualizr]' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s P -l hsm-pin -d 'User PIN (visible to others: prefer a file)' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-pin-file -d 'Read the user PIN from the first line of FILE' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s S -l hsm-so-pin -d 'Security officer PIN, to initialise a token' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-so-pin-file -d 'Read the security officer PIN from FILE' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l retry-for -d 'Try again for so long; 0 is one attempt [120]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l ca-file -d 'Trust only the CAs in FILE (PEM) for the backend' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l force -d 'Replace an earlier registration [false]' -r
@@ -56,6 +59,7 @@ complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l update-client-lock -d 'Lock file of the update client [/var/lock/aklite.lock]' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l json -d 'Print the result as one JSON object'
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l verbose -d 'Say where each setting came from, and each step'
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-allow-final-try -d 'Log in even if one wrong PIN would lock the token'
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l dry-run -d 'Print what would be done, and change nothing'
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s h -l help -d 'Print help'
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s V -l version -d 'Print version'
@@ -86,9 +90,12 @@ complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand 
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s T -l api-token -d 'API token (visible to others: prefer a file)' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l api-token-file -d 'Read the API token from the first line of FILE' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s H -l api-token-header -d 'Header that carries the API token [OSF-TOKEN]' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s m -l hsm-module -d 'PKCS#11 library: keep the key on a token' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s P -l hsm-pin -d 'User PIN of the token' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s m -l hsm-module -d 'PKCS#11 library or RFC 7512 URI: key on a token' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-token-label -d 'Label of the token [aktualizr]' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s P -l hsm-pin -d 'User PIN (visible to others: prefer a file)' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-pin-file -d 'Read the user PIN from the first line of FILE' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s S -l hsm-so-pin -d 'Security officer PIN, to initialise a token' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-so-pin-file -d 'Read the security officer PIN from FILE' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l retry-for -d 'Try again for so long; 0 is one attempt [120]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l ca-file -d 'Trust only the CAs in FILE (PEM) for the backend' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l force -d 'Replace an earlier registration [false]' -r
@@ -101,6 +108,7 @@ complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand 
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l connect-timeout -d 'Seconds to wait for a connection [10]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l read-timeout -d 'Seconds to wait for the next bytes [30]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l request-timeout -d 'Seconds that one whole request may take [60]' -r
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-allow-final-try -d 'Log in even if one wrong PIN would lock the token'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l dry-run -d 'Print what would be done, and change nothing'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l json -d 'Print the result as one JSON object'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l verbose -d 'Say where each setting came from, and each step'

@@ -28,6 +28,8 @@ fn settings(words: &[&str]) -> Settings {
         args: &line.register,
         environment: &std::collections::BTreeMap::new(),
         api_token: None,
+        hsm_pin: None,
+        hsm_so_pin: None,
         os_release: &OsRelease::default(),
         build: BUILD,
     };
@@ -46,16 +48,30 @@ fn registered() -> HostFacts {
     }
 }
 
-fn begun(plan: Plan) -> Beginning {
-    match plan {
-        Plan::Begin(beginning) => *beginning,
-        other => panic!("{other:?}"),
-    }
+/// What a registration with these options begins with, if it does.
+fn begun(words: &[&str], facts: &HostFacts) -> Beginning {
+    let settings = settings(words);
+    let Plan::Begin { replaces } = decide(&settings, facts, None).unwrap() else {
+        panic!("another plan: {words:?}");
+    };
+    let place = match &settings.key {
+        KeySetting::Software => KeyPlace::Software,
+        KeySetting::Token(token) => KeyPlace::Token {
+            module: token.module.clone(),
+            label: token.choice.label.clone(),
+            serial: "5e71a1".into(),
+            key_id: 1,
+            certificate_id: 3,
+            supersedes: false,
+        },
+    };
+    let identity = identity(&settings, None, RANDOM.into());
+    beginning(&settings, identity, place, replaces).unwrap()
 }
 
 /// A journal that was begun with these options and came to `phase`.
 fn journal(words: &[&str], phase: Phase, replaces: bool) -> State {
-    let mut beginning = begun(decide(&settings(words), &FREE, None, RANDOM).unwrap());
+    let mut beginning = begun(words, &FREE);
     beginning.replaces = replaces;
     State {
         phase,
@@ -65,8 +81,8 @@ fn journal(words: &[&str], phase: Phase, replaces: bool) -> State {
 
 /// What is decided, in a word: the plan, or the class of the refusal.
 fn decision(words: &[&str], facts: &HostFacts, journal: Option<&State>) -> &'static str {
-    match decide(&settings(words), facts, journal, RANDOM) {
-        Ok(Plan::Begin(_)) => "begin",
+    match decide(&settings(words), facts, journal) {
+        Ok(Plan::Begin { .. }) => "begin",
         Ok(Plan::AskAgain) => "ask again",
         Ok(Plan::Install) => "install",
         Ok(Plan::CleanUp) => "clean up",
@@ -178,7 +194,7 @@ fn another_registration_than_the_one_that_was_begun() {
 
 #[test]
 fn who_chose_the_uuid() {
-    let plan = |words: &[&str]| begun(decide(&settings(words), &FREE, None, RANDOM).unwrap());
+    let plan = |words: &[&str]| begun(words, &FREE);
     let own = plan(&[]);
     assert_eq!(
         (own.request.uuid.as_str(), own.uuid_origin),
@@ -191,20 +207,72 @@ fn who_chose_the_uuid() {
         (CHOSEN, UuidOrigin::Given)
     );
     assert_eq!(plan(&["-n", "nam"]).request.name, "nam");
+    // The token's comes between the two.
+    let of_token = |words| identity(&settings(words), Some("token's".into()), RANDOM.into());
+    assert_eq!(of_token(&[]).origin, UuidOrigin::Token);
+    assert_eq!(of_token(&[]).uuid, "token's");
+    assert_eq!(of_token(&["-u", CHOSEN]).uuid, CHOSEN);
+}
+
+/// A key on a token that is ready is used; a software key is made again in a millisecond.
+#[test]
+fn with_a_journal_of_a_token() {
+    let token = ["-m", "/m.so", "-P", "12345678"];
+    let with = |more: &[&'static str]| [&token[..], more].concat();
+    let state = |phase| journal(&token, phase, false);
+    for (phase, words, expected) in [
+        (Phase::Planned, with(&[]), "begin"),
+        (Phase::KeyReady, with(&[]), "ask again"),
+        (Phase::KeyReady, with(&["-n", "other"]), "begin"),
+        (Phase::KeyReady, vec![], "begin"),
+        (Phase::Sent, with(&[]), "ask again"),
+        (Phase::Sent, vec![], "configuration"),
+        (Phase::Sent, vec!["-m", "/n.so", "-P", "1"], "configuration"),
+        (Phase::Sent, with(&["--hsm-token-label=x"]), "configuration"),
+        // The PIN may have been changed.
+        (
+            Phase::Received,
+            vec!["-m", "/m.so", "-P", "87654321"],
+            "install",
+        ),
+        (
+            Phase::Received,
+            vec!["-P1", "-m", "pkcs11:serial=5e71a1?module-path=/m.so"],
+            "install",
+        ),
+        (
+            Phase::Received,
+            vec!["-P1", "-m", "pkcs11:serial=other?module-path=/m.so"],
+            "configuration",
+        ),
+        (Phase::Installed, with(&[]), "clean up"),
+    ] {
+        let state = state(phase);
+        assert_eq!(
+            decision(&words, &FREE, Some(&state)),
+            expected,
+            "{phase:?} {words:?}"
+        );
+    }
+    let software = journal(&[], Phase::Sent, false);
+    assert_eq!(decision(&token, &FREE, Some(&software)), "configuration");
+    let ready = state(Phase::KeyReady);
+    assert_eq!(
+        decision(&token, &registered(), Some(&ready)),
+        "already-registered"
+    );
 }
 
 #[test]
 fn what_is_replaced_is_remembered() {
-    let plan =
-        |words: &[&str], facts| begun(decide(&settings(words), facts, None, RANDOM).unwrap());
-    assert!(!plan(&["--force"], &FREE).replaces);
-    assert!(plan(&["--force"], &registered()).replaces);
+    assert!(!begun(&["--force"], &FREE).replaces);
+    assert!(begun(&["--force"], &registered()).replaces);
 }
 
 #[test]
 fn refusals_say_what_to_do() {
     let hint = |facts: &HostFacts| {
-        let error = decide(&settings(&[]), facts, None, RANDOM).unwrap_err();
+        let error = decide(&settings(&[]), facts, None).unwrap_err();
         error.hint_text().unwrap().to_owned()
     };
     assert!(hint(&registered()).contains("--force"));

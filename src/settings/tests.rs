@@ -70,6 +70,8 @@ impl<'a> Case<'a> {
             args: &line.register,
             environment: &self.environment.iter().map(owned).collect(),
             api_token: self.token.clone(),
+            hsm_pin: None,
+            hsm_so_pin: None,
             os_release: &OsRelease::parse(self.os_release),
             build: self.build,
         })

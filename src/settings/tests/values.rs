@@ -239,11 +239,13 @@ fn addresses() {
 #[test]
 fn keys_on_a_token() {
     let case = Case::enough(&["-m", "/m.so", "-P", "1234", "-S", "5678"]);
-    let key = KeySetting::Token {
+    let key = KeySetting::Token(TokenSettings {
         module: "/m.so".into(),
+        choice: TokenChoice::labelled("aktualizr"),
         pin: Secret::from("1234"),
         so_pin: Some(Secret::from("5678")),
-    };
+        allow_final_try: false,
+    });
     assert_eq!(case.resolve().unwrap().key, key);
     for words in [
         &["-P", "1234"][..],

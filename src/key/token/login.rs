@@ -1,0 +1,181 @@
+//! Logs in, once; and initialises a blank token. Flags and lengths are looked at before any PIN is
+//! given away, and a PIN that was refused is not given again.
+
+use cryptoki::error::{Error as Cause, RvError};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
+
+use super::Token;
+use super::choice::{self, Chosen, User};
+use super::module::refused;
+use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
+
+/// How far this run's one login came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Login {
+    NotTried,
+    Done,
+    Refused,
+}
+
+impl Token {
+    /// Logs the user in, unless that was done; a blank token is initialised first. Returns what a
+    /// person should know.
+    ///
+    /// # Errors
+    /// [`Kind::Token`] if the flags forbid it or the PIN is refused; it is not tried again.
+    pub fn log_in(&mut self) -> Result<Vec<String>> {
+        match self.login {
+            Login::Done => return Ok(Vec::new()),
+            Login::Refused => {
+                return Err(Error::new(
+                    Kind::Token,
+                    "the token refused the PIN before; it is not tried twice",
+                ));
+            }
+            Login::NotTried => {}
+        }
+        let mut warnings = Vec::new();
+        choice::check_path(&self.facts)?;
+        if self.blank {
+            self.initialise()?;
+        }
+        choice::check_length(&self.facts, User::Normal, self.settings.pin.expose())?;
+        let allow = self.settings.allow_final_try;
+        warnings.extend(choice::check_tries(&self.facts, User::Normal, allow)?);
+        if !self.facts.login_required {
+            self.login = Login::Done;
+            return Ok(warnings);
+        }
+        self.login = Login::Refused;
+        let user = self.with_session(|session| {
+            let pin = auth_pin(&self.settings.pin);
+            Ok(session.login(UserType::User, Some(&pin)))
+        })?;
+        match user {
+            Ok(()) | Err(Cause::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
+            // A run that was cut off while it initialised the token: no try was spent.
+            Err(Cause::Pkcs11(RvError::UserPinNotInitialized, _)) => {
+                warnings.extend(self.set_user_pin()?);
+                self.with_session(|session| log_in_again(session, &self.settings.pin))?;
+            }
+            Err(cause) => return Err(not_logged_in(User::Normal, &self.facts.label, cause)),
+        }
+        self.login = Login::Done;
+        Ok(warnings)
+    }
+
+    /// Everything that would stop us from initialising a blank token, before anything is done.
+    pub(super) fn check_initialisable(&self) -> Result<()> {
+        let officer = self.officer_pin()?;
+        choice::check_length(&self.facts, User::Officer, officer.expose())?;
+        choice::check_length(&self.facts, User::Normal, self.settings.pin.expose())?;
+        // SoftHSM calls the PIN that a blank token does not have yet locked.
+        let mut facts = self.facts.clone();
+        facts.officer.locked = false;
+        choice::check_tries(&facts, User::Officer, self.settings.allow_final_try).map(drop)
+    }
+
+    /// Gives a blank token its label and both PINs.
+    fn initialise(&mut self) -> Result<()> {
+        let label = self.settings.choice.label.clone();
+        let officer = self.officer_pin()?;
+        self.module
+            .context()
+            .init_token(self.slot, &auth_pin(&officer), &label)
+            .map_err(|cause| refused("the blank token could not be initialised", cause))?;
+        // The token may be in another slot now (SoftHSM).
+        let (tokens, _) = self.module.tokens()?;
+        let Chosen::Use(index) =
+            choice::choose(&tokens, &crate::settings::TokenChoice::labelled(&label))?
+        else {
+            return Err(Error::new(
+                Kind::Token,
+                format!("the token was initialised, but does not show up as {label:?}"),
+            ));
+        };
+        self.facts = tokens[index].clone();
+        self.slot = slot(&self.facts)?;
+        self.tokens = tokens;
+        self.blank = false;
+        self.just_initialised = true;
+        self.set_user_pin().map(drop)
+    }
+
+    /// Sets the user PIN with the security officer's; returns a warning.
+    fn set_user_pin(&mut self) -> Result<Option<String>> {
+        let officer = self.officer_pin()?;
+        choice::check_length(&self.facts, User::Officer, officer.expose())?;
+        let allow = self.settings.allow_final_try;
+        let warning = choice::check_tries(&self.facts, User::Officer, allow)?;
+        let label = self.facts.label.clone();
+        let pin = auth_pin(&self.settings.pin);
+        self.with_session(|session| {
+            session
+                .login(UserType::So, Some(&auth_pin(&officer)))
+                .map_err(|cause| not_logged_in(User::Officer, &label, cause))?;
+            session
+                .init_pin(&pin)
+                .map_err(|cause| refused("the token did not take the user PIN", cause))?;
+            session
+                .logout()
+                .map_err(|cause| refused("the security officer could not log out", cause))
+        })?;
+        Ok(warning)
+    }
+
+    fn officer_pin(&self) -> Result<Secret> {
+        self.settings.so_pin.clone().ok_or_else(|| {
+            Error::new(
+                Kind::Token,
+                format!(
+                    "no token is labelled {:?}, and to initialise the one in slot {} takes the \
+                     security officer PIN",
+                    self.settings.choice.label, self.facts.slot_id
+                ),
+            )
+            .hint("give --hsm-so-pin-file FILE, LMP_HSM_SO_PIN or --hsm-so-pin PIN")
+        })
+    }
+}
+
+pub(super) fn slot(facts: &choice::TokenFacts) -> Result<Slot> {
+    Slot::try_from(facts.slot_id).map_err(|cause| refused("the slot has a strange number", cause))
+}
+
+fn auth_pin(pin: &Secret) -> AuthPin {
+    AuthPin::new(pin.expose().into())
+}
+
+fn log_in_again(session: &Session, pin: &Secret) -> Result<()> {
+    session
+        .login(UserType::User, Some(&auth_pin(pin)))
+        .map_err(|cause| {
+            refused(
+                "the token did not take the PIN that it was just given",
+                cause,
+            )
+        })
+}
+
+fn not_logged_in(user: User, label: &str, cause: Cause) -> Error {
+    let name = user.name();
+    let code = match &cause {
+        Cause::Pkcs11(code, _) => Some(*code),
+        _ => None,
+    };
+    let error = refused(format!("the token {label:?} refuses the {name}"), cause);
+    match code {
+        Some(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid) => error.hint(
+            "a try was spent, and no other will be in this run; find the right PIN before the \
+             token locks",
+        ),
+        Some(RvError::PinLocked) => error.hint(
+            "set a new one with the security officer PIN: pkcs11-tool --module PATH --login \
+             --login-type so --init-pin",
+        ),
+        _ => error,
+    }
+}
