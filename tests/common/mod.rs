@@ -7,4 +7,5 @@ pub(crate) mod board;
 pub(crate) mod factory;
 pub(crate) mod pki;
 pub(crate) mod scripted;
+pub(crate) mod token;
 pub(crate) mod tools;

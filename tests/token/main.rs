@@ -1,0 +1,16 @@
+//! Keys on a PKCS#11 token: SoftHSM with a directory of its own for every test, a module that
+//! misbehaves in one way at a time, and a TPM 2.0.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod choosing;
+mod failing;
+mod modules;
+mod odd;
+mod pins;
+mod registering;
+mod replacing;
+mod secrets;
+mod tpm;

@@ -1,0 +1,232 @@
+//! `--force`, leftovers, and the old registration that works until its successor does.
+
+use crate::common::factory::Factory;
+use crate::common::token::{LABEL, SOFTHSM, TokenBoard, registration, succeed};
+use crate::common::tools::tool;
+
+#[test]
+fn force_alternates_between_the_ids() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.hsm.make_key(LABEL, "other", "05", &[]);
+    let with_other = |mut objects: Vec<String>| {
+        objects.extend(["private key other 05".into(), "public key other 05".into()]);
+        objects.sort();
+        objects
+    };
+    device.register(&factory, &[]).expect(0);
+    device.register(&factory, &[]).expect(10);
+    for (key, certificate) in [("07", "09"), ("01", "03"), ("07", "09")] {
+        device.register(&factory, &["--force"]).expect(0);
+        assert_eq!(
+            device.hsm.objects(),
+            with_other(registration(key, certificate))
+        );
+        let text = device.board.text("sota.toml");
+        assert!(text.contains(&format!("tls_pkey_id = \"{key}\"")), "{text}");
+        assert!(
+            text.contains(&format!("tls_clientcert_id = \"{certificate}\"")),
+            "{text}"
+        );
+        device.check("").expect(0);
+    }
+}
+
+#[test]
+fn leftovers_are_an_error_that_lists_them() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.hsm.make_key(LABEL, "tls", "01", &[]);
+    let before = device.hsm.objects();
+    device.register(&factory, &[]).expect(69).says(&[
+        "private key \"tls\" id 01",
+        "public key \"tls\" id 01",
+        "--force 1",
+    ]);
+    assert_eq!(device.hsm.objects(), before);
+    assert!(device.names().is_empty());
+    assert!(factory.server.devices().unwrap().is_empty());
+    device.register(&factory, &["--force"]).expect(0);
+    assert_eq!(device.hsm.objects(), registration("07", "03"));
+    device.check("").expect(0);
+}
+
+/// A certificate of somebody, DER, in a file.
+fn some_certificate(device: &TokenBoard) -> String {
+    let path = device.hsm.path("some.der");
+    let key = device.hsm.path("some.pem");
+    let mut command = std::process::Command::new("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+    ]);
+    command.args(["-nodes", "-subj", "/CN=old", "-outform", "DER", "-keyout"]);
+    command.arg(key).arg("-out").arg(&path);
+    succeed(command);
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_leftover_certificate() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    let der = some_certificate(&device);
+    let write = [
+        "--write-object",
+        &der,
+        "--type",
+        "cert",
+        "--id",
+        "03",
+        "--label",
+        "client",
+    ];
+    device.hsm.tool(LABEL, &write);
+    device
+        .register(&factory, &[])
+        .expect(69)
+        .says(&["certificate \"client\" id 03"]);
+    assert!(device.names().is_empty());
+    device.register(&factory, &["--force"]).expect(0);
+    assert_eq!(device.hsm.objects(), registration("01", "09"));
+    device.check("").expect(0);
+}
+
+/// Consumers look for id and class only: a stranger's key under id 01 is in the way.
+#[test]
+fn ids_that_a_stranger_uses() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.hsm.make_key(LABEL, "stranger", "01", &[]);
+    device.register(&factory, &[]).expect(0);
+    let objects = device.hsm.objects();
+    assert!(
+        objects.contains(&"private key tls 07".to_owned()),
+        "{objects:?}"
+    );
+    assert!(
+        objects.contains(&"private key stranger 01".to_owned()),
+        "{objects:?}"
+    );
+    device.check("").expect(0);
+
+    let device = TokenBoard::new();
+    for id in ["01", "07"] {
+        device.hsm.make_key(LABEL, "stranger", id, &[]);
+    }
+    let before = device.hsm.objects();
+    for arguments in [&[][..], &["--force"]] {
+        device
+            .register(&factory, arguments)
+            .expect(69)
+            .says(&["01 and 07", "stranger"]);
+        assert_eq!(device.hsm.objects(), before);
+    }
+}
+
+/// fioconfig was cut off in a rotation: both ids are taken, and `sota.toml` names one of them.
+#[test]
+fn the_pair_that_is_in_use_stays_until_the_end() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.register(&factory, &[]).expect(0);
+    device.hsm.make_key(LABEL, "tls", "07", &[]);
+    let run = device.register_odd(&factory, "fail=C_GenerateKeyPair:31", &["--force"]);
+    run.expect(69);
+    assert_eq!(device.hsm.objects(), registration("01", "03"));
+    device.check("").expect(0);
+    device.hsm.make_key(LABEL, "tls", "07", &[]);
+    device.register(&factory, &["--force"]).expect(0);
+    assert_eq!(device.hsm.objects(), registration("07", "09"));
+    device.check("").expect(0);
+}
+
+/// The old registration works after every failure.
+#[test]
+fn a_forced_run_that_fails_destroys_nothing() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.register(&factory, &[]).expect(0);
+    let old = registration("01", "03");
+    let files = device.board.snapshot();
+
+    for odd in [
+        "fail=C_GenerateKeyPair:31",
+        "fail=C_SignInit:6",
+        "fail=C_Sign:6",
+        "implied-public,fail=C_CreateObject:31",
+        "flags=20000",
+    ] {
+        let run = device.register_odd(&factory, odd, &["--force"]);
+        // The module is another one by path; that is no reason to stop, and none to lose anything.
+        run.expect(69);
+        assert_eq!(device.hsm.objects(), old, "{odd}");
+        assert_eq!(device.board.snapshot(), files, "{odd}");
+        device.check("").expect(0);
+    }
+
+    // A token of the API that is refused.
+    let wrong = device.hsm.path("wrong");
+    std::fs::write(&wrong, "wrong\n").unwrap();
+    let mut command = device.board.local_command();
+    device.hsm.show_to(&mut command);
+    command.env("DEVICE_API", factory.device_api());
+    command.arg("--ca-file").arg(factory.server.ca_file());
+    command.arg("--api-token-file").arg(wrong);
+    command.args(["--force", "--retry-for", "0", "-m", SOFTHSM]);
+    command.args(["-P", crate::common::token::PIN]);
+    device.run(command).expect(77);
+    assert_eq!(device.hsm.objects(), old);
+    assert_eq!(device.board.snapshot(), files);
+    device.check("").expect(0);
+
+    // The certificate does not fit: the journal waits, the old pair is in use, and the next run
+    // finishes.
+    let run = device.register_odd(&factory, "fail=C_CreateObject:31", &["--force"]);
+    run.expect(69);
+    assert_eq!(device.board.snapshot_of_files(), files);
+    device.check("").expect(0).says(&["interrupted"]);
+    device.register_odd(&factory, "", &["--force"]).expect(0);
+    assert_eq!(device.hsm.objects(), registration("07", "09"));
+    device.check("").expect(0);
+}
+
+/// What cannot be removed after the commit is removed by the next run, and only then.
+#[test]
+fn old_objects_that_stay_are_removed_by_the_next_run() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.register_odd(&factory, "", &[]).expect(0);
+    let run = device.register_odd(&factory, "fail=C_DestroyObject:30", &["--force"]);
+    run.expect(0).says(&["warning", "did not remove"]);
+    device.check("").expect(0);
+    assert_eq!(device.hsm.objects().len(), 6);
+    assert!(device.names().contains(&".registration".to_owned()));
+    device.register_odd(&factory, "", &["--force"]).expect(0);
+    assert_eq!(device.hsm.objects(), registration("07", "09"));
+    assert!(!device.names().contains(&".registration".to_owned()));
+    assert_eq!(factory.server.devices().unwrap().len(), 2);
+    device.check("").expect(0);
+}
+
+/// If fioconfig has renewed the key meanwhile, the clean-up must not take its new pair away.
+#[test]
+fn a_late_clean_up_spares_a_renewed_key() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.register_odd(&factory, "", &[]).expect(0);
+    let run = device.register_odd(&factory, "fail=C_DestroyObject:30", &["--force"]);
+    run.expect(0);
+    let path = device.board.file("sota.toml");
+    let text = device.board.text("sota.toml");
+    let renewed = text.replace("tls_pkey_id = \"07\"", "tls_pkey_id = \"01\"");
+    std::fs::write(&path, renewed).unwrap();
+    let before = device.hsm.objects();
+    device.register_odd(&factory, "", &["--force"]).expect(0);
+    assert_eq!(device.hsm.objects(), before);
+    assert!(tool("ls", ["-A", device.board.sota().to_str().unwrap()]).contains("sota.toml"));
+}
