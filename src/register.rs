@@ -362,6 +362,22 @@ struct Backend<'a> {
     headers: HeaderMap,
 }
 
+impl Backend<'_> {
+    /// What a server said, for people: if it says the token back, that is left out.
+    fn without_token(&self, said: &[u8]) -> String {
+        // Shorter words of a header are no secret and may be part of any text.
+        const SHORTEST: usize = 8;
+        let text = String::from_utf8_lossy(said).into_owned();
+        self.headers
+            .values()
+            .filter(|value| value.is_sensitive())
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(str::split_whitespace)
+            .filter(|secret| secret.len() >= SHORTEST)
+            .fold(text, |text, secret| text.replace(secret, "[secret]"))
+    }
+}
+
 /// Sends the journal's request until it is signed, refused, or the deadline has passed.
 fn ask(
     backend: &Backend<'_>,
@@ -384,7 +400,7 @@ fn ask(
                     return Attempt::Again(error, None);
                 }
             };
-            return match judge(backend.settings, answer) {
+            return match judge(backend, answer) {
                 Verdict::Signed(body) => Attempt::Done(Untrusted(body)),
                 Verdict::Refused(error) => Attempt::Failed(error),
                 Verdict::Exists(error) => {
@@ -454,7 +470,7 @@ enum Verdict {
     Unclear(Error),
 }
 
-fn judge(settings: &Settings, answer: Answer) -> Verdict {
+fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
     let pause = answer.pause();
     let Answer {
         status,
@@ -463,7 +479,7 @@ fn judge(settings: &Settings, answer: Answer) -> Verdict {
         body,
         truncated,
     } = answer;
-    let words = backend_words(&body);
+    let words = backend_words(backend.without_token(&body).as_bytes());
     let said = if words.is_empty() {
         String::new()
     } else {
@@ -480,7 +496,8 @@ fn judge(settings: &Settings, answer: Answer) -> Verdict {
         ),
         300..=399 => Verdict::Refused(error(Kind::Refused).hint(match location {
             Some(location) => format!(
-                "the token is not sent elsewhere; if {location:?} is right, set DEVICE_API to it"
+                "the token is not sent elsewhere; if {:?} is right, set DEVICE_API to it",
+                backend.without_token(location.as_bytes())
             ),
             None => "check DEVICE_API".to_owned(),
         })),
@@ -490,7 +507,7 @@ fn judge(settings: &Settings, answer: Answer) -> Verdict {
         ),
         404 => Verdict::Refused(error(Kind::Refused).hint(format!(
             "check DEVICE_API, which is used verbatim: {:?}",
-            settings.device_api.as_str()
+            backend.settings.device_api.as_str()
         ))),
         409 => Verdict::Exists(
             error(Kind::Refused)
