@@ -1,14 +1,17 @@
 # make demo   register a device for real, against a factory on loopback
 # make test   prove that everything works
+# make browser  drive lmp-factory's approval page in headless Chromium
+# make bench    what a registration costs, and how that compares
+# make deny     licences, sources and banned crates of all dependencies
 # make crash   kill it, break its disk and cut its power at every system call (test takes samples)
 # Each target installs what it needs first (Debian, as root) or says what is missing.
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
-.PHONY: demo test lint unit build generated size crash
+.PHONY: demo test lint unit generated size browser bench deny crash
 
 demo:
-	@scripts/install-tools test
+	@scripts/install-tools demo
 	@scripts/demo
 
 test: lint unit size
@@ -31,6 +34,19 @@ generated:
 # The binary that boards get: stripped, under its size limit, needing only libc.
 size:
 	scripts/check-size
+
+browser:
+	scripts/install-tools browser
+	factory/tests/browser/run
+
+bench:
+	scripts/install-tools bench
+	scripts/bench
+
+# Advisories need a database from the network and are left to whoever has it.
+deny:
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check licenses bans sources
 
 # Accidents at every system call, without sampling: kills, errors, power cuts.
 crash:

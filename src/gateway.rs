@@ -47,6 +47,8 @@ const PROBE: &str = "/repo/1.root.json";
 /// [`Kind::Unauthorised`] if the gateway does not take it.
 pub fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Health> {
     let sota = Directory::open(sota_dir)?;
+    // Best effort: where it is refused, checking is still worth it.
+    let _ = host::lock_memory();
     let text = |name: &str| read(&sota, name);
     let configuration = SotaToml::parse(&text(CONFIGURATION)?).map_err(unregistered)?;
     configuration.check_complete().map_err(unregistered)?;

@@ -276,21 +276,22 @@ fn is_locked(path: &Path) -> Result<bool> {
         .map_err(unknown)
 }
 
-/// Keeps keys and PINs out of core dumps, and out of swap if `lock`: pages are locked when they
-/// are first used, so that unused stacks cost nothing.
-///
-/// # Errors
-/// [`Kind::Configuration`] with the cause if the memory cannot be locked.
-pub fn protect_memory(lock: bool) -> Result<()> {
+/// Keeps keys, PINs and tokens out of core dumps.
+pub fn forbid_core_dumps() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    // Lowering one's own limit cannot fail.
+    // Lowering one's own limit cannot fail; where a sandbox forbids it, it has lowered it.
     let _ = rustix::process::setrlimit(Resource::Core, none);
-    if !lock {
-        return Ok(());
-    }
+}
+
+/// Keeps keys and PINs out of swap: pages are locked when they are first used, so that unused
+/// stacks cost nothing.
+///
+/// # Errors
+/// [`Kind::Configuration`] with the cause if the memory cannot be locked.
+pub fn lock_memory() -> Result<()> {
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     rustix::mm::mlockall(flags).map_err(|cause| {
         Error::configuration("the memory could not be locked")

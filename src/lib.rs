@@ -55,6 +55,7 @@ use update_client::Wait;
 
 /// Runs a command line, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    host::forbid_core_dumps();
     let words: Vec<OsString> = words.into_iter().collect();
     let typed = match args::parse(words.clone()) {
         Ok(line) => line,

@@ -124,13 +124,15 @@ pub fn rehearse(settings: &Settings) -> Result<Plan> {
 }
 
 fn lock_memory(settings: &Settings, reporter: &Reporter) -> Result<()> {
-    match host::protect_memory(settings.mlock_all) {
-        Err(error) if settings.mlock_required => Err(error),
-        Err(error) => {
+    if !settings.mlock_all {
+        return Ok(());
+    }
+    match host::lock_memory() {
+        Err(error) if !settings.mlock_required => {
             reporter.warn(&error.full_message());
             Ok(())
         }
-        Ok(()) => Ok(()),
+        locked => locked,
     }
 }
 
@@ -406,7 +408,12 @@ fn ask(
                 Verdict::Exists(error) => {
                     let ours = journal.state().uuid_origin == UuidOrigin::Generated;
                     if !(may_be_known && ours) {
-                        return Attempt::Failed(error);
+                        let uuid = &journal.state().request.uuid;
+                        return Attempt::Failed(error.hint(if may_be_known {
+                            format!("delete device {uuid} on the backend and run this again")
+                        } else {
+                            format!("delete device {uuid} on the backend, or give another --uuid")
+                        }));
                     }
                     if let Err(error) = take_new_uuid(journal, key, reporter) {
                         return Attempt::Failed(error);
@@ -509,10 +516,7 @@ fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
             "check DEVICE_API, which is used verbatim: {:?}",
             backend.settings.device_api.as_str()
         ))),
-        409 => Verdict::Exists(
-            error(Kind::Refused)
-                .hint("delete that device on the backend, or register with another --uuid"),
-        ),
+        409 => Verdict::Exists(error(Kind::Refused)),
         429 => Verdict::Busy(error(Kind::Temporary), pause),
         502..=504 => Verdict::Broken(error(Kind::Temporary).hint("run this again later"), pause),
         500..=599 => Verdict::Unclear(error(Kind::Temporary).hint("run this again later")),
