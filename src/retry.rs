@@ -40,7 +40,8 @@ pub fn pause(
 pub fn parse_retry_after(value: &str, now: u64) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return value.parse().ok().map(Duration::from_secs);
+        // Digits that no number holds mean longer than anybody waits.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = parse_http_date(value)?;
     Some(Duration::from_secs(date.saturating_sub(now)))
@@ -111,6 +112,7 @@ mod tests {
         let at = |value, now| parse_retry_after(value, now).map(|wait| wait.as_secs());
         assert_eq!(at("120", 0), Some(120));
         assert_eq!(at(" 0 ", 0), Some(0));
+        assert_eq!(at("99999999999999999999", 0), Some(u64::MAX));
         assert_eq!(at("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_700), Some(77));
         assert_eq!(at("Sun, 06 Nov 1994 08:49:37 GMT", 900_000_000), Some(0));
         for wrong in [

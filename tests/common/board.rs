@@ -32,6 +32,7 @@ impl Board {
         let board = Self { dir, sota };
         fs::create_dir(board.sota()).unwrap();
         fs::create_dir(board.path("bin")).unwrap();
+        fs::create_dir(board.path("config")).unwrap();
         fs::write(board.path("token"), format!("{TOKEN}\n")).unwrap();
         let release = "LMP_FACTORY=\"acme\"\nLMP_FACTORY_TAG='main'\nLMP_MACHINE=raspberrypi4-64\n";
         fs::write(board.path("os-release"), release).unwrap();
@@ -87,6 +88,7 @@ impl Board {
     pub(crate) fn local_command(&self) -> Command {
         let mut command = self.bare_command();
         command.arg("--sota-dir").arg(self.sota());
+        command.arg("--config-dir").arg(self.path("config"));
         command.arg("--os-release").arg(self.path("os-release"));
         command.arg("--update-client-lock").arg(self.lock());
         command
