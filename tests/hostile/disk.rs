@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::JOURNAL;
 use super::common::answers::Backend;
 use super::common::board::{Board, run};
-use super::common::scripted::{Request, ScriptedServer};
+use super::common::scripted::{Answer, Request, ScriptedServer};
 use super::common::tools::{SmallDisk, fill};
 
 /// A board whose registration is on a disk of its own with these mount options.
@@ -144,7 +144,7 @@ fn no_directory() {
 }
 
 /// Names under which the agent or its predecessor writes, each a link to somebody's file.
-const LINKS: [&str; 10] = [
+const LINKS: [&str; 9] = [
     "pkey.pem",
     "pkey.pem.tmp",
     "client.pem.tmp",
@@ -154,7 +154,6 @@ const LINKS: [&str; 10] = [
     "client.chained.tmp",
     "sota.toml",
     "sota.toml.tmp",
-    "state.json.tmp",
 ];
 
 /// A board with those links, and their target.
@@ -184,6 +183,38 @@ fn links_are_replaced_and_their_targets_left_alone() {
         assert!(facts.is_file(), "{name} is no file of its own");
     }
     assert_eq!(board.mode("pkey.pem"), 0o600);
+}
+
+/// The same inside a journal that an interrupted run left.
+#[test]
+fn links_in_the_journal() {
+    let board = Board::new();
+    let backend = Backend::new();
+    let server = ScriptedServer::new(move |request| match request.number {
+        0 => Answer::whole(503, b"later"),
+        _ => backend.signed(request),
+    });
+    board.register(&server.url(), [""; 0]).expect(75);
+    let target = board.path("precious");
+    fs::write(&target, "mine").unwrap();
+    for name in [
+        "client.pem",
+        "client.chained",
+        "root.crt",
+        "sota.toml",
+        "state.json",
+    ] {
+        let journal = board.file(JOURNAL);
+        symlink(&target, journal.join(format!("{name}.tmp"))).unwrap();
+        if name != "state.json" {
+            symlink(&target, journal.join(name)).unwrap();
+        }
+    }
+    board.register(&server.url(), [""; 0]).expect(0);
+    assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+    for (name, (mode, _)) in board.snapshot() {
+        assert_eq!(mode & 0o170_000, 0o100_000, "{name} is no file of its own");
+    }
 }
 
 /// A link at `client.pem` is a registration, even if it leads nowhere.
