@@ -4,11 +4,13 @@
 # make bench    what a registration costs, and how that compares
 # make deny     licences, sources and banned crates of all dependencies
 # make crash   kill it, break its disk and cut its power at every system call (test takes samples)
+# make fuzz    let a fuzzer look for inputs that break a parser, SECONDS=60 for each
+# make storm   500 devices register at once through a network that breaks
 # Each target installs what it needs first (Debian, as root) or says what is missing.
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
-.PHONY: demo test lint unit generated size browser bench deny crash
+.PHONY: demo test lint unit generated size browser bench deny crash fuzz storm
 
 demo:
 	@scripts/install-tools demo
@@ -52,3 +54,11 @@ deny:
 crash:
 	scripts/install-tools test
 	CRASH_POINTS=all $(CARGO) test --locked --test crash -- --nocapture --test-threads=1
+
+# Needs nightly Rust and cargo-fuzz; says so if they are missing. `make test` replays the corpus.
+fuzz:
+	scripts/fuzz $(or $(SECONDS),60)
+
+# 500 devices instead of the 60 of `make test`.
+storm:
+	STORM_DEVICES=500 $(CARGO) test --locked --test storm -- --nocapture

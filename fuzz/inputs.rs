@@ -1,0 +1,129 @@
+//! What is done with an input, and what must hold whatever it is. The fuzzer and the replay of the
+//! corpus (`tests/corpus.rs`) share it.
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
+
+use lmp_device_register::certificate::{DeviceCertificate, check_roots, unwrap_point};
+use lmp_device_register::device_api::backend_words;
+use lmp_device_register::error::{Error, Kind};
+use lmp_device_register::os_release::OsRelease;
+use lmp_device_register::response::{CONFIGURATION, Expected, FileName, verify};
+use lmp_device_register::sota_toml::{P11, SotaToml, suits_both};
+use lmp_device_register::ui::printable;
+
+/// 2026-01-01, so that the same input is always judged alike.
+const NOW: u64 = 1_767_225_600;
+/// The device of the corpus's good answer.
+const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
+const FACTORY: &str = "acme";
+/// Its public key: `corpus/public-key.der` beside the inputs.
+const PUBLIC_KEY_INFO: &[u8] = include_bytes!("public-key.der");
+
+/// An error of the agent can be shown, and is one of an answer.
+fn is_rejection(error: &Error) {
+    assert_eq!(error.kind(), Kind::Answer);
+    is_printable(&printable(&error.full_message()));
+}
+
+fn is_printable(text: &str) {
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+}
+
+/// The body of a 201, and the same body as an error's.
+pub(crate) fn answer(input: &[u8]) {
+    let expected = Expected {
+        uuid: UUID,
+        factory: FACTORY,
+        public_key_info: PUBLIC_KEY_INFO,
+        now: NOW,
+    };
+    match verify(input, expected) {
+        Err(error) => is_rejection(&error),
+        Ok(registration) => {
+            assert_eq!(registration.certificate.uuid, UUID);
+            assert_eq!(registration.certificate.factory, FACTORY);
+            for (name, _) in &registration.files {
+                assert!(FileName::parse(name.as_str()).is_ok());
+                assert!(!name.as_str().contains('/') && name.as_str() != CONFIGURATION);
+            }
+            registration.configuration.gateway().expect("a gateway");
+        }
+    }
+    let words = printable(&backend_words(input));
+    is_printable(&words);
+    // Each character may be escaped; 600 are kept.
+    assert!(words.len() <= 600 * 10 + 3);
+}
+
+/// DER or PEM of a certificate, as `client.pem`, `client.chained` and `root.crt`.
+pub(crate) fn certificate(input: &[u8]) {
+    let from_der = DeviceCertificate::from_der(input.to_vec().into());
+    let text = String::from_utf8_lossy(input);
+    for read in [from_der, DeviceCertificate::from_pem(&text)] {
+        match read {
+            Err(error) => is_rejection(&error),
+            Ok(certificate) => {
+                if certificate.check_key(PUBLIC_KEY_INFO).is_ok() {
+                    // Nobody else has a certificate for this key.
+                    let _ = certificate.check_subject(UUID, FACTORY);
+                }
+                let _ = certificate
+                    .check_validity(NOW)
+                    .map_err(|e| is_rejection(&e));
+                let _ = certificate
+                    .check_chain(&text, NOW)
+                    .map_err(|e| is_rejection(&e));
+                certificate
+                    .token_attributes()
+                    .expect("what was read can be written");
+            }
+        }
+    }
+    let _ = check_roots(&text).map_err(|error| is_rejection(&error));
+    assert!(unwrap_point(input).len() <= input.len());
+}
+
+/// A backend's `sota.toml`: what is accepted survives the merge of `[p11]` and reads back the same.
+pub(crate) fn sota_toml(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let p11 = P11 {
+        module: "/usr/lib/softhsm/libsofthsm2.so",
+        pin: "87654321",
+        label: Some("board"),
+        key_id: "01",
+        certificate_id: "03",
+    };
+    let configuration = match SotaToml::parse(&text) {
+        Err(error) => return is_rejection(&error),
+        Ok(configuration) => configuration,
+    };
+    assert_eq!(configuration.text(), text);
+    let Ok(merged) = configuration.with_p11(p11) else {
+        return;
+    };
+    for (key, value) in [
+        ("pass", p11.pin),
+        ("tls_pkey_id", "01"),
+        ("module", p11.module),
+    ] {
+        assert_eq!(merged.value("p11", key), Some(value));
+    }
+    let again = SotaToml::parse(merged.text()).expect("what was merged is accepted");
+    // Whoever reads INI finds the section once.
+    let sections = again.text().lines().filter(|line| line.trim() == "[p11]");
+    assert_eq!(sections.count(), 1);
+    for (section, key) in [("tls", "server"), ("storage", "path")] {
+        assert_eq!(again.value(section, key), configuration.value(section, key));
+    }
+    assert!(!suits_both(&text) || !text.contains(['"', '\\']));
+}
+
+/// os-release: never fails, and reads what it is given.
+pub(crate) fn os_release(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let release = OsRelease::parse(&text);
+    for name in ["LMP_FACTORY", "LMP_FACTORY_TAG", "LMP_MACHINE", "A"] {
+        if let Some(value) = release.value(name) {
+            assert!(text.contains(name) && value.len() <= text.len());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Replays the fuzzer's corpus, crashes that it once found among it, without the fuzzer.
+#![allow(missing_docs, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test"
+)]
+
+#[path = "../fuzz/inputs.rs"]
+mod inputs;
+
+use std::fs;
+use std::path::Path;
+
+fn replay(target: &str, at_least: usize, run: fn(&[u8])) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let mut count = 0;
+    for entry in fs::read_dir(&directory).unwrap_or_else(|error| panic!("{directory:?}: {error}")) {
+        let path = entry.unwrap().path();
+        // Names the input of a panic in the test's output.
+        eprintln!("{path:?}");
+        run(&fs::read(path).unwrap());
+        count += 1;
+    }
+    assert!(count >= at_least, "{directory:?} holds {count} inputs only");
+}
+
+#[test]
+fn answers() {
+    replay("answer", 10, inputs::answer);
+}
+
+#[test]
+fn certificates() {
+    replay("certificate", 10, inputs::certificate);
+}
+
+#[test]
+fn configurations() {
+    replay("sota_toml", 10, inputs::sota_toml);
+}
+
+#[test]
+fn releases() {
+    replay("os_release", 5, inputs::os_release);
+}
