@@ -2,10 +2,12 @@
 //! corpus (`tests/corpus.rs`) share it.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-use lmp_device_register::certificate::{DeviceCertificate, check_roots, unwrap_point};
+use lmp_device_register::certificate::{DeviceCertificate, check_roots};
 use lmp_device_register::device_api::backend_words;
 use lmp_device_register::error::{Error, Kind};
+use lmp_device_register::hsm_file;
 use lmp_device_register::os_release::OsRelease;
+use lmp_device_register::pkcs11_uri::{Pkcs11Uri, UriPin};
 use lmp_device_register::response::{CONFIGURATION, Expected, FileName, verify};
 use lmp_device_register::sota_toml::{P11, SotaToml, suits_both};
 use lmp_device_register::ui::printable;
@@ -79,7 +81,6 @@ pub(crate) fn certificate(input: &[u8]) {
         }
     }
     let _ = check_roots(&text).map_err(|error| is_rejection(&error));
-    assert!(unwrap_point(input).len() <= input.len());
 }
 
 /// A backend's `sota.toml`: what is accepted survives the merge of `[p11]` and reads back the same.
@@ -124,6 +125,47 @@ pub(crate) fn os_release(input: &[u8]) {
     for name in ["LMP_FACTORY", "LMP_FACTORY_TAG", "LMP_MACHINE", "A"] {
         if let Some(value) = release.value(name) {
             assert!(text.contains(name) && value.len() <= text.len());
+        }
+    }
+}
+
+/// A PKCS#11 URI: what is read was said, and a PIN is never in an error.
+pub(crate) fn pkcs11_uri(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    match Pkcs11Uri::parse(&text) {
+        Err(error) => assert_eq!(error.kind(), Kind::Configuration),
+        Ok(uri) => {
+            let Pkcs11Uri {
+                module_path,
+                token,
+                serial,
+                manufacturer,
+                model,
+                slot_id,
+                pin,
+            } = uri;
+            for value in [module_path, token, serial, manufacturer, model]
+                .into_iter()
+                .flatten()
+            {
+                assert!(value.len() <= text.len() && !value.contains('\0'));
+            }
+            assert!(slot_id.is_none() || text.contains("slot-id="));
+            if let Some(UriPin::File(path)) = pin {
+                assert!(path.is_absolute());
+            }
+        }
+    }
+}
+
+/// `/etc/sota/hsm`: all three or an error, and a value is never in it.
+pub(crate) fn hsm_file(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    match hsm_file::parse(&text) {
+        Err(error) => assert_eq!(error.kind(), Kind::Configuration),
+        Ok(file) => {
+            assert!(!file.module.is_empty() && file.module.len() <= text.len());
+            assert!(!file.pin.expose().is_empty() && !file.so_pin.expose().is_empty());
         }
     }
 }

@@ -48,3 +48,13 @@ fn configurations() {
 fn releases() {
     replay("os_release", 5, inputs::os_release);
 }
+
+#[test]
+fn pkcs11_uris() {
+    replay("pkcs11_uri", 10, inputs::pkcs11_uri);
+}
+
+#[test]
+fn hsm_files() {
+    replay("hsm_file", 8, inputs::hsm_file);
+}
