@@ -1,5 +1,10 @@
 //! The command line as typed. Parsing touches nothing; `settings` gives the words a meaning.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "these comments are help texts: [10] is a default, no link"
+)]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
