@@ -107,6 +107,12 @@ pub struct UnregisterArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Leave the objects on the token where they are
+    #[arg(long)]
+    pub keep_token: bool,
+    /// User PIN of a token that sota.toml does not name yet
+    #[arg(long, value_name = "FILE")]
+    pub hsm_pin_file: Option<PathBuf>,
     /// Lock file of the update client [/var/lock/aklite.lock]
     #[arg(long, value_name = "FILE")]
     pub update_client_lock: Option<PathBuf>,

@@ -100,7 +100,10 @@ pub fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Healt
 }
 
 /// What `[p11]` says, if it is there.
-fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSettings, Ids)>> {
+///
+/// # Errors
+/// [`Kind::Configuration`] if the section is incomplete.
+pub fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSettings, Ids)>> {
     let value = |key| configuration.value("p11", key);
     let Some(module) = value("module") else {
         return Ok(None);

@@ -114,6 +114,18 @@ pub fn hsm_so_pin(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
     }
 }
 
+/// The token's user PIN from `file`, `LMP_HSM_PIN` or the credential `hsm-pin`.
+///
+/// # Errors
+/// [`Kind::Configuration`] if the file is unreadable or its first line empty.
+pub fn hsm_pin_of(file: Option<&Path>) -> Result<Option<Secret>> {
+    let found = match file {
+        Some(path) => Some(secret_file(path)?),
+        None => variable_or_credential(HSM_PIN_VARIABLE, "hsm-pin")?,
+    };
+    Ok(found.map(|(pin, _)| pin))
+}
+
 /// An empty variable is one that is not set.
 fn variable_or_credential(
     variable: &'static str,

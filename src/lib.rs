@@ -46,7 +46,7 @@ pub mod unregister;
 pub mod update_client;
 pub mod version;
 
-use args::{Command, CommandLine, CommonArgs, RegisterArgs, UnregisterArgs};
+use args::{Command, CommandLine, CommonArgs, RegisterArgs};
 use error::{Error, Kind, Result};
 use layers::Origins;
 use settings::{Settings, Sources};
@@ -112,12 +112,8 @@ fn carry_out(line: CommandLine, origins: &Origins) -> Result<()> {
             reporter.health(&health);
             Ok(())
         }
-        Some(Command::Unregister(UnregisterArgs {
-            yes,
-            update_client_lock,
-        })) => {
-            let lock = update_client_lock.unwrap_or_else(settings::update_client_lock);
-            let removed = unregister::unregister(&settings::sota_dir(&common), &lock, yes)?;
+        Some(Command::Unregister(args)) => {
+            let removed = unregister::unregister(&settings::sota_dir(&common), &args)?;
             reporter.unregistered(&removed);
             Ok(())
         }

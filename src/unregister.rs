@@ -3,20 +3,32 @@
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use crate::args::UnregisterArgs;
 use crate::error::{Error, Kind, Result};
 use crate::host::HostFacts;
 use crate::journal::{self, Journal};
 use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, ROOT};
+use crate::settings;
 use crate::store::Directory;
 use crate::ui;
 
-/// Removes the registration in `sota_dir` and returns the files that were removed, none if there
+mod token;
+
+/// Removes the registration in `sota_dir`, its objects on a token first, and returns the files that were removed, none if there
 /// was no registration. Asks on a terminal unless `yes`.
 ///
 /// # Errors
 /// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
 /// terminal and without `yes`, [`Kind::Storage`].
-pub fn unregister(sota_dir: &Path, update_client_lock: &Path, yes: bool) -> Result<Vec<PathBuf>> {
+pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>> {
+    let UnregisterArgs {
+        yes,
+        keep_token,
+        hsm_pin_file,
+        update_client_lock,
+    } = args;
+    let default_lock = settings::update_client_lock();
+    let update_client_lock = update_client_lock.as_deref().unwrap_or(&default_lock);
     let sota = Directory::open(sota_dir)?;
     if !sota.try_lock()? {
         return Err(Error::new(
@@ -38,8 +50,12 @@ pub fn unregister(sota_dir: &Path, update_client_lock: &Path, yes: bool) -> Resu
     if installed.is_empty() && !has_journal {
         return Ok(Vec::new());
     }
-    if !yes {
+    if !*yes {
         confirm(&sota, &installed)?;
+    }
+    // The token first: its settings are in the files that go next.
+    if !*keep_token {
+        token::clear(&sota, hsm_pin_file.as_deref())?;
     }
     Journal::discard(&sota)?;
     // The configuration goes last: while it is there, running this again finishes the work.

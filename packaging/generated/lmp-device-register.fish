@@ -113,6 +113,7 @@ complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand 
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l json -d 'Print the result as one JSON object'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l verbose -d 'Say where each setting came from, and each step'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s h -l help -d 'Print help'
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l hsm-pin-file -d 'User PIN of a token that sota.toml does not name yet' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l update-client-lock -d 'Lock file of the update client [/var/lock/aklite.lock]' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -s d -l sota-dir -d 'Where keys and configuration go [/var/sota]' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l config-dir -d 'Read settings from DIR [/etc/lmp-device-register]' -r -F
@@ -120,6 +121,7 @@ complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand 
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l read-timeout -d 'Seconds to wait for the next bytes [30]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l request-timeout -d 'Seconds that one whole request may take [60]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l yes -d 'Do not ask'
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l keep-token -d 'Leave the objects on the token where they are'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l json -d 'Print the result as one JSON object'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -l verbose -d 'Say where each setting came from, and each step'
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand unregister" -s h -l help -d 'Print help'

@@ -118,6 +118,10 @@ impl Token {
     pub fn remove_others(&self, _: Ids) -> Result<()> {
         match self.0 {}
     }
+
+    pub fn remove_all(&self) -> Result<()> {
+        match self.0 {}
+    }
 }
 
 impl TokenKey {

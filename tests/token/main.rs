@@ -14,3 +14,4 @@ mod registering;
 mod replacing;
 mod secrets;
 mod tpm;
+mod unregistering;

@@ -213,6 +213,14 @@ impl Token {
         self.remove_where(|part, id| id != [part.of(ids)])
     }
 
+    /// Removes everything that has our labels.
+    ///
+    /// # Errors
+    /// [`Kind::Token`].
+    pub fn remove_all(&self) -> Result<()> {
+        self.remove_where(|_, _| true)
+    }
+
     fn remove_where(&self, wanted: impl Fn(Part, &[u8]) -> bool) -> Result<()> {
         self.with_session(|session| {
             for part in [Part::Keys, Part::Certificate] {
