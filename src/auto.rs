@@ -9,7 +9,7 @@ use crate::hsm_file::{self, HsmFile};
 use crate::layers::{Layer, Layers};
 use crate::secret::Secret;
 use crate::settings::Origin;
-use crate::store::{Directory, read_text};
+use crate::store::{Directory, is_there, read_text};
 
 /// Directory of the files `tag` and `hsm`.
 const SETTINGS: &str = "/etc/sota";
@@ -18,19 +18,35 @@ const TOKEN_FILE: &str = "/etc/lmp-device-register-token";
 /// The most bytes of a file.
 const TEXT_LIMIT: usize = 64 * 1024;
 
-/// Adds what the wrapper passed on to `layers`, above the configuration files. `has_credential`
-/// says that systemd hands the API token over.
+/// Adds what the wrapper passed on to `layers`: what somebody set above the configuration files,
+/// and what is only found or assumed below them.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a file that is there and unusable.
-pub fn add_layers(layers: &mut Layers, sota_dir: &Path, has_credential: bool) -> Result<()> {
+pub fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
+    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
+    layers.push_below(Layer {
+        origin: Origin::Default,
+        values: one("api-token-file", TOKEN_FILE.to_owned()),
+    });
+    let path = sota_dir.join("compose-apps");
+    if let Some(apps) = preloaded_apps(&path)? {
+        layers.push_below(Layer {
+            origin: Origin::File(path),
+            values: one("apps", apps),
+        });
+    }
     let mut add = |values: BTreeMap<String, String>, origin: Origin| {
         layers.push_above(Layer { origin, values });
     };
-    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
-    if !has_credential {
-        let (path, origin) = token_file();
-        add(one("api-token-file", utf8(&path)?), origin);
+    if let Some(path) = variable("TOKEN_FILE")? {
+        add(
+            one("api-token-file", path),
+            Origin::Environment("TOKEN_FILE"),
+        );
+    }
+    if let Some(apps) = variable("APPS")? {
+        add(one("apps", apps), Origin::Environment("APPS"));
     }
     if std::env::var_os("USE_HOSTNAME").is_some_and(|value| !value.is_empty()) {
         let name = rustix::system::uname()
@@ -38,15 +54,6 @@ pub fn add_layers(layers: &mut Layers, sota_dir: &Path, has_credential: bool) ->
             .to_string_lossy()
             .into_owned();
         add(one("name", name), Origin::Environment("USE_HOSTNAME"));
-    }
-    match std::env::var("APPS") {
-        Ok(apps) if !apps.is_empty() => add(one("apps", apps), Origin::Environment("APPS")),
-        _ => {
-            let path = sota_dir.join("compose-apps");
-            if let Some(apps) = preloaded_apps(&path)? {
-                add(one("apps", apps), Origin::File(path));
-            }
-        }
     }
     let settings = Path::new(SETTINGS);
     if let Some((tag, path)) = tag(settings)? {
@@ -73,22 +80,20 @@ pub fn add_layers(layers: &mut Layers, sota_dir: &Path, has_credential: bool) ->
     Ok(())
 }
 
-fn token_file() -> (PathBuf, Origin) {
-    match std::env::var_os("TOKEN_FILE") {
-        Some(path) if !path.is_empty() => (path.into(), Origin::Environment("TOKEN_FILE")),
-        _ => (TOKEN_FILE.into(), Origin::Default),
+/// A variable of the wrapper; an empty one is one that is not set.
+fn variable(name: &str) -> Result<Option<String>> {
+    match std::env::var_os(name).map(std::ffi::OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Some(Err(value)) => Err(Error::configuration(format!(
+            "the variable {name} is not UTF-8: {value:?}"
+        ))),
     }
-}
-
-fn utf8(path: &Path) -> Result<String> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::configuration(format!("{path:?} is no UTF-8 path")).hint("check TOKEN_FILE")
-    })
 }
 
 fn tag(settings: &Path) -> Result<Option<(String, PathBuf)>> {
     let path = settings.join("tag");
-    if !path.exists() {
+    if !is_there(&path) {
         return Ok(None);
     }
     let tag = read_text(&path, TEXT_LIMIT)?.trim().to_owned();
@@ -112,7 +117,7 @@ fn preloaded_apps(path: &Path) -> Result<Option<String>> {
 
 fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
     let path = settings.join("hsm");
-    if !path.exists() {
+    if !is_there(&path) {
         return Ok(None);
     }
     let text = Secret::from(read_text(&path, TEXT_LIMIT)?);

@@ -13,13 +13,13 @@ use rustix::process::{Flock, FlockType, Resource, Rlimit};
 
 use crate::args::RegisterArgs;
 use crate::error::{Error, Kind, Result};
-use crate::layers::{self, Layers};
+use crate::layers::{self, Layer, Layers};
 use crate::os_release::OsRelease;
 use crate::pkcs11_uri::UriPin;
 use crate::response::{CERTIFICATE, DATABASE};
 use crate::secret::Secret;
-use crate::settings::{self, FoundSecret, Origin};
-use crate::store::{Directory, read_text};
+use crate::settings::{self, FoundSecret, OS_RELEASE, Origin};
+use crate::store::{Directory, is_there, read_text};
 
 /// The variables that mean something to us.
 const VARIABLES: [&str; 4] = ["DEVICE_FACTORY", "PRODUCTION", "OAUTH_BASE", "DEVICE_API"];
@@ -52,32 +52,44 @@ pub fn environment() -> Result<BTreeMap<String, String>> {
 /// # Errors
 /// [`Kind::Configuration`] if it is there and unreadable, or was asked for and is not there.
 pub fn os_release(path: Option<&Path>) -> Result<OsRelease> {
-    let default = Path::new("/etc/os-release");
+    let default = Path::new(OS_RELEASE);
     if path.is_none() && !default.exists() {
         return Ok(OsRelease::default());
     }
     read_text(path.unwrap_or(default), TEXT_LIMIT).map(|text| OsRelease::parse(&text))
 }
 
-/// The API token from `--api-token-file` or the credential `api-token`: its first line.
+/// The API token from `--api-token-file`, if that is given: its first line.
 ///
 /// # Errors
 /// [`Kind::Configuration`] if the file is unreadable or its first line empty.
 pub fn api_token(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
-    let found = match (&args.api_token, &args.api_token_file) {
-        (Some(_), _) => None,
-        (None, Some(path)) => Some(secret_file(path)?),
-        (None, None) => credential("api-token")?,
+    let Some(path) = &args.api_token_file else {
+        return Ok(None);
     };
+    let (token, origin) = secret_file(path)
+        .map_err(|error| error.hint("write the API token into its first line, alone"))?;
     // White space around a token is never part of it.
-    Ok(found.map(|(token, origin)| (Secret::from(token.expose().trim()), origin)))
+    Ok(Some((Secret::from(token.expose().trim()), origin)))
 }
 
-/// Whether systemd hands over a credential of that name.
-#[must_use]
-pub fn has_credential(name: &str) -> bool {
-    std::env::var_os("CREDENTIALS_DIRECTORY")
-        .is_some_and(|directory| Path::new(&directory).join(name).exists())
+/// The API token that systemd hands over as a credential, as a layer of settings: it counts for
+/// more than the files that `auto` knows.
+///
+/// # Errors
+/// [`Kind::Configuration`] for a directory whose name is not UTF-8.
+pub fn credentials() -> Result<Option<Layer>> {
+    const API_TOKEN: &str = "api-token";
+    let Some(path) = credential_path(API_TOKEN) else {
+        return Ok(None);
+    };
+    let file = path.to_str().ok_or_else(|| {
+        Error::configuration(format!("CREDENTIALS_DIRECTORY is no UTF-8 path: {path:?}"))
+    })?;
+    Ok(Some(Layer {
+        origin: Origin::Credential(API_TOKEN),
+        values: BTreeMap::from([("api-token-file".to_owned(), file.to_owned())]),
+    }))
 }
 
 /// The token's user PIN from `--hsm-pin-file`, the URI, `LMP_HSM_PIN` or the credential `hsm-pin`.
@@ -145,14 +157,15 @@ fn variable_or_credential(
 
 /// What systemd's `LoadCredential=` hands over.
 fn credential(name: &'static str) -> Result<Option<FoundSecret>> {
-    let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
+    let Some(path) = credential_path(name) else {
         return Ok(None);
     };
-    let path = Path::new(&directory).join(name);
-    if directory.is_empty() || !path.exists() {
-        return Ok(None);
-    }
     first_line(&path).map(|secret| Some((secret, Origin::Credential(name))))
+}
+
+fn credential_path(name: &str) -> Option<PathBuf> {
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty())?;
+    Some(Path::new(&directory).join(name)).filter(|path| is_there(path))
 }
 
 fn secret_file(path: &Path) -> Result<FoundSecret> {
@@ -200,7 +213,7 @@ pub fn configuration(directory: Option<&Path>) -> Result<Layers> {
         names.sort_unstable();
         paths.extend(names.into_iter().map(|name| parts.join(name)));
     }
-    for path in paths.into_iter().filter(|path| path.exists()) {
+    for path in paths.into_iter().filter(|path| is_there(path)) {
         let text = Secret::from(read_text(&path, TEXT_LIMIT)?);
         layers.push_above(layers::parse(&path, text.expose())?);
     }
@@ -213,11 +226,15 @@ pub fn options_of_environment() -> BTreeSet<&'static str> {
     [
         ("DEVICE_FACTORY", "factory"),
         ("PRODUCTION", "production"),
-        ("LMP_HSM_PIN", "hsm-pin"),
-        ("LMP_HSM_SO_PIN", "hsm-so-pin"),
+        (HSM_PIN_VARIABLE, "hsm-pin"),
+        (HSM_SO_PIN_VARIABLE, "hsm-so-pin"),
     ]
     .into_iter()
-    .filter(|(variable, _)| std::env::var_os(variable).is_some())
+    .filter(|(variable, _)| {
+        // An empty PIN is one that is not set; the others are then errors.
+        let secret = [HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE].contains(variable);
+        std::env::var_os(variable).is_some_and(|value| !(secret && value.is_empty()))
+    })
     .map(|(_, option)| option)
     .collect()
 }

@@ -46,6 +46,18 @@ impl Layers {
         self.0.insert(0, layer);
     }
 
+    /// Puts `layer` below those that are there.
+    pub fn push_below(&mut self, layer: Layer) {
+        self.0.push(layer);
+    }
+
+    /// What the layers say about an option, if nobody types it.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let value = self.0.iter().find_map(|layer| layer.values.get(name));
+        value.map(String::as_str)
+    }
+
     /// Adds to the words of a command line what they leave open and `shadowed` does not cover: the
     /// names of options that the environment sets. Returns the words, and where those that were
     /// added came from.

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 pub mod args;
 pub mod attempts;
@@ -69,8 +70,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             };
         }
     };
-    let reporter = Reporter::new(typed.common.json, typed.common.verbose);
-    match complete(&words, &typed).and_then(|(line, origins)| carry_out(line, &origins)) {
+    let mut reporter = Reporter::new(typed.common.json, typed.common.verbose);
+    let done = complete(&words, &typed).and_then(|(line, origins)| {
+        // A configuration file may have asked for JSON.
+        reporter = Reporter::new(line.common.json, line.common.verbose);
+        carry_out(line, &origins, &reporter)
+    });
+    match done {
         Ok(()) => 0,
         Err(error) => {
             reporter.failure(&error);
@@ -83,8 +89,14 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn complete(words: &[OsString], typed: &CommandLine) -> Result<(CommandLine, Origins)> {
     let mut layers = host::configuration(typed.common.config_dir.as_deref())?;
     if let Some(Command::Auto(_)) = typed.command {
-        let sota_dir = settings::sota_dir(&typed.common);
-        auto::add_layers(&mut layers, &sota_dir, host::has_credential("api-token"))?;
+        let sota_dir = match (&typed.common.sota_dir, layers.value("sota-dir")) {
+            (None, Some(configured)) => PathBuf::from(configured),
+            _ => settings::sota_dir(&typed.common),
+        };
+        auto::add_layers(&mut layers, &sota_dir)?;
+    }
+    if let Some(credentials) = host::credentials()? {
+        layers.push_above(credentials);
     }
     let (words, origins) = layers.complete(words, &host::options_of_environment())?;
     let line = args::parse(words).map_err(|_| {
@@ -94,17 +106,16 @@ fn complete(words: &[OsString], typed: &CommandLine) -> Result<(CommandLine, Ori
     Ok((line, origins))
 }
 
-fn carry_out(line: CommandLine, origins: &Origins) -> Result<()> {
+fn carry_out(line: CommandLine, origins: &Origins, reporter: &Reporter) -> Result<()> {
     let CommandLine {
         command,
         common,
         register,
     } = line;
-    let reporter = Reporter::new(common.json, common.verbose);
     match command {
-        None => register_device(&common, &register, origins, Wait::ForStart, &reporter),
+        None => register_device(&common, &register, origins, Wait::ForStart, reporter),
         Some(Command::Auto(register)) => {
-            register_device(&common, &register, origins, Wait::OnlyQueue, &reporter)
+            register_device(&common, &register, origins, Wait::OnlyQueue, reporter)
         }
         Some(Command::Check(check)) => {
             let sota_dir = settings::sota_dir(&common);

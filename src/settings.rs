@@ -215,6 +215,8 @@ pub struct Sources<'a> {
     pub build: BuildDefaults,
 }
 
+/// The description of the system unless told otherwise.
+pub const OS_RELEASE: &str = "/etc/os-release";
 /// Seconds that a connection may take unless told otherwise.
 const CONNECT_TIMEOUT: u64 = 10;
 /// Seconds between two reads unless told otherwise.
@@ -319,6 +321,10 @@ impl Settings {
         for Provenance { name, origin, .. } in &mut self.provenance {
             if let (Origin::CommandLine, Some(file)) = (&*origin, origins.get(*name)) {
                 *origin = file.clone();
+            }
+            // A credential is better known by its name than by the path of the day.
+            if let Some(credential @ Origin::Credential(_)) = origins.get(&format!("{name}-file")) {
+                *origin = credential.clone();
             }
         }
     }
@@ -444,6 +450,11 @@ fn note_files_and_times(
             "update-client-lock",
             path(&settings.update_client_lock),
             args.update_client_lock.is_some(),
+        ),
+        (
+            "os-release",
+            path(args.os_release.as_deref().unwrap_or(Path::new(OS_RELEASE))),
+            args.os_release.is_some(),
         ),
         (
             "connect-timeout",

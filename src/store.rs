@@ -262,6 +262,20 @@ impl Directory {
     }
 }
 
+/// Whether anything has that name, also a link to nowhere or what may not be looked at: such a
+/// file is unreadable, and not a setting that nobody made.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    let gone = [
+        std::io::ErrorKind::NotFound,
+        std::io::ErrorKind::NotADirectory,
+    ];
+    match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(cause) => !gone.contains(&cause.kind()),
+    }
+}
+
 /// Reads a regular file of at most `limit` bytes that lies outside the registration.
 ///
 /// # Errors

@@ -98,7 +98,7 @@ impl Reporter {
     /// Shows a person where to approve this device.
     #[must_use]
     pub fn invite(&self, invitation: &Invitation) -> InvitationView {
-        InvitationView::open(invitation, std::io::stderr().is_terminal())
+        InvitationView::open(invitation, self.clone(), std::io::stderr().is_terminal())
     }
 
     /// Why the program ends without having done what it was asked.
@@ -299,9 +299,10 @@ fn stderr_is_journal() -> bool {
 /// A panic, by place only: its text could hold a secret.
 pub fn bug(place: Option<&std::panic::Location<'_>>) {
     let place = place.map(ToString::to_string).unwrap_or_default();
-    line_to_stderr(&format!(
-        "error: this is a bug (at {place}): please report it"
-    ));
+    Reporter::new(false, false).line(
+        Priority::Error,
+        &format!("error: this is a bug (at {place}): please report it"),
+    );
 }
 
 /// Escapes what could move a cursor, change a colour, reorder text or forge a line.

@@ -14,8 +14,8 @@ use crate::ui;
 
 mod token;
 
-/// Removes the registration in `sota_dir`, its objects on a token first, and returns the files that were removed, none if there
-/// was no registration. Asks on a terminal unless `yes`.
+/// Removes the registration in `sota_dir`, one that was begun too, its objects on a token first.
+/// Returns what was removed, nothing if there was no registration. Asks on a terminal unless `yes`.
 ///
 /// # Errors
 /// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
@@ -46,12 +46,15 @@ pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>
         .hint("stop it first: systemctl stop aktualizr-lite"));
     }
     let installed = installed(&sota)?;
-    let has_journal = sota.has(journal::DIRECTORY)?;
-    if installed.is_empty() && !has_journal {
+    let mut names = installed.clone();
+    if sota.has(journal::DIRECTORY)? {
+        names.push(journal::DIRECTORY.to_owned());
+    }
+    if names.is_empty() {
         return Ok(Vec::new());
     }
     if !*yes {
-        confirm(&sota, &installed)?;
+        confirm(&sota, &names)?;
     }
     // The token first: its settings are in the files that go next.
     if !*keep_token {
@@ -65,10 +68,7 @@ pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>
     sota.sync()?;
     sota.remove(CONFIGURATION)?;
     sota.sync()?;
-    Ok(installed
-        .iter()
-        .map(|name| sota.path().join(name))
-        .collect())
+    Ok(names.iter().map(|name| sota.path().join(name)).collect())
 }
 
 /// The files of a registration that are there: ours, and the update client's database, whose
@@ -85,7 +85,7 @@ fn installed(sota: &Directory) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn confirm(sota: &Directory, installed: &[String]) -> Result<()> {
+fn confirm(sota: &Directory, names: &[String]) -> Result<()> {
     let usage = |message: &'static str| {
         Error::new(Kind::Usage, message).hint("give --yes if that is what you want")
     };
@@ -95,7 +95,7 @@ fn confirm(sota: &Directory, installed: &[String]) -> Result<()> {
             "nobody is there to be asked whether the registration may be removed",
         ));
     }
-    ui::ask_to_remove(sota.path(), installed);
+    ui::ask_to_remove(sota.path(), names);
     let mut answer = String::new();
     let read = input.lock().read_line(&mut answer);
     match (read, answer.trim().to_ascii_lowercase().as_str()) {

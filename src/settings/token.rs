@@ -98,6 +98,13 @@ pub(super) fn key_setting(
         Error::configuration("the token's user PIN is missing")
             .hint("give --hsm-pin-file FILE, LMP_HSM_PIN, the credential hsm-pin, or --hsm-pin PIN")
     })?;
+    r.first(
+        "hsm-allow-final-try",
+        [
+            typed(args.hsm_allow_final_try.then_some(true)),
+            Some((false, Origin::Default)),
+        ],
+    );
     Ok(KeySetting::Token(TokenSettings {
         module,
         choice: TokenChoice {

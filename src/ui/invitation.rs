@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use super::{line_to_stderr, printable};
+use super::{Priority, Reporter, line_to_stderr, printable};
 use crate::oauth::Invitation;
 
 /// Light modules around a QR code; two are enough for every reader that was tried.
@@ -15,23 +15,25 @@ const QUIET_ZONE: i32 = 2;
 /// What is shown while a person is waited for.
 #[derive(Debug)]
 pub struct InvitationView {
+    reporter: Reporter,
     on_terminal: bool,
     turns: usize,
     last_reminder: Option<Duration>,
 }
 
 impl InvitationView {
-    pub(super) fn open(invitation: &Invitation, on_terminal: bool) -> Self {
+    pub(super) fn open(invitation: &Invitation, reporter: Reporter, on_terminal: bool) -> Self {
         let Invitation {
             user_code,
             verification_uri,
             expires_in,
             ..
         } = invitation;
-        line_to_stderr("Approve this device in a browser:");
-        line_to_stderr(&format!("  address: {verification_uri}"));
-        line_to_stderr(&format!("  code:    {user_code}"));
-        line_to_stderr(&format!("  within:  {}", spoken(*expires_in)));
+        let say = |text: &str| reporter.line(Priority::Notice, text);
+        say("Approve this device in a browser:");
+        say(&format!("  address: {verification_uri}"));
+        say(&format!("  code:    {user_code}"));
+        say(&format!("  within:  {}", spoken(*expires_in)));
         let readable = on_terminal && has_utf8();
         let picture = readable
             .then(|| picture(invitation.address(), terminal_columns()))
@@ -40,6 +42,7 @@ impl InvitationView {
             line_to_stderr(line);
         }
         Self {
+            reporter,
             on_terminal,
             turns: 0,
             last_reminder: None,
@@ -68,10 +71,8 @@ impl InvitationView {
         let last = *self.last_reminder.get_or_insert(left);
         if last.saturating_sub(left) >= MINUTE {
             self.last_reminder = Some(left);
-            line_to_stderr(&format!(
-                "Still waiting for approval, {} left",
-                spoken(left)
-            ));
+            let text = format!("Still waiting for approval, {} left", spoken(left));
+            self.reporter.line(Priority::Notice, &text);
         }
         MINUTE
     }
@@ -101,8 +102,12 @@ fn has_utf8() -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
+/// A serial console knows no size and says 0: that is a terminal of 80 columns.
 fn terminal_columns() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| size.ws_col.into())
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => 80,
+    }
 }
 
 /// A QR code in half blocks, two modules to a character, light on dark terminals and readable on

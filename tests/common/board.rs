@@ -137,9 +137,7 @@ impl Board {
 
     /// Everything in the registration's directory.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut found = Snapshot::new();
-        collect(self.sota(), self.sota(), &mut found);
-        found
+        snapshot_of(self.sota())
     }
 
     /// The same without the journal.
@@ -166,6 +164,13 @@ impl Board {
             );
         }
     }
+}
+
+/// Everything in a directory.
+pub(crate) fn snapshot_of(root: &Path) -> Snapshot {
+    let mut found = Snapshot::new();
+    collect(root, root, &mut found);
+    found
 }
 
 fn collect(root: &Path, dir: &Path, found: &mut Snapshot) {

@@ -57,6 +57,16 @@ impl Factory {
         command
     }
 
+    /// A registration of `board` here that a person must approve.
+    pub(crate) fn grant_command(&self, board: &Board) -> Command {
+        let mut command = board.local_command();
+        command.env("DEVICE_API", self.device_api());
+        command.env("OAUTH_BASE", &self.server.urls().oauth);
+        command.arg("--ca-file").arg(self.server.ca_file());
+        command.args(["--start-daemon", "0", "--retry-for", "0"]);
+        command
+    }
+
     /// Registers `board` here.
     pub(crate) fn register(&self, board: &Board, arguments: &[&str]) -> Run {
         let mut command = self.command(board);

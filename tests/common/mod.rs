@@ -5,7 +5,9 @@
 pub(crate) mod answers;
 pub(crate) mod board;
 pub(crate) mod factory;
+pub(crate) mod image;
 pub(crate) mod pki;
 pub(crate) mod scripted;
 pub(crate) mod token;
 pub(crate) mod tools;
+pub(crate) mod watched;

@@ -59,6 +59,15 @@ impl Holder {
         Self::start(command)
     }
 
+    /// The lock on a directory that a registration takes.
+    pub(crate) fn lock_directory(path: &Path) -> Self {
+        let script = "import fcntl,os,sys; f=os.open(sys.argv[1],os.O_RDONLY); \
+                      fcntl.flock(f,fcntl.LOCK_EX); print('held',flush=True); sys.stdin.read()";
+        let mut command = Command::new("python3");
+        command.arg("-c").arg(script).arg(path);
+        Self::start(command)
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
