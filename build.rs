@@ -1,11 +1,35 @@
 //! Facts about the build that `--version` and the clock check need.
 
+#![allow(clippy::disallowed_methods, reason = "a build script writes where it is told to")]
+
 use std::process::Command;
 
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+}
+
+/// The standard library asks for libgcc_s.so, which small images may lack: a linker script of that
+/// name, found first, hands it the static library instead. Linkers without one keep the shared one.
+fn link_libgcc_statically() {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let Some(directory) = variable("OUT_DIR") else {
+        return;
+    };
+    let linker = variable("RUSTC_LINKER").unwrap_or_else(|| "cc".to_owned());
+    let found = Command::new(linker)
+        .arg("-print-file-name=libgcc_eh.a")
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let archive = found.map(|path| path.trim().to_owned()).unwrap_or_default();
+    let script = std::path::Path::new(&directory).join("libgcc_s.so");
+    if std::path::Path::new(&archive).is_absolute()
+        && std::fs::write(script, format!("INPUT({archive})\n")).is_ok()
+    {
+        println!("cargo::rustc-link-arg-bins=-L{directory}");
+    }
 }
 
 fn main() {
@@ -33,9 +57,10 @@ fn main() {
         .unwrap_or_else(|| "0".to_owned());
     println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     println!("cargo::rustc-env=BUILD_EPOCH={date}");
-    // A panic ends the program at once, so nothing searches this index of unwind tables: 48 kB.
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        // A panic ends the program at once, so nothing searches this index of unwind tables: 48 kB.
         println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
+        link_libgcc_statically();
     }
     println!(
         "cargo::rustc-env=BUILD_TARGET={}",
