@@ -10,7 +10,7 @@ fn git(arguments: &[&str]) -> Option<String> {
     (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
-/// The standard library asks for libgcc_s.so, which small images may lack: a linker script of that
+/// The standard library asks for `libgcc_s.so`, which small images may lack: a linker script of that
 /// name, found first, hands it the static library instead. Linkers without one keep the shared one.
 fn link_libgcc_statically() {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
