@@ -1,6 +1,9 @@
 //! Facts about the build that `--version` and the clock check need.
 
-#![allow(clippy::disallowed_methods, reason = "a build script writes where it is told to")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a build script writes where it is told to"
+)]
 
 use std::process::Command;
 

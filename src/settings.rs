@@ -5,7 +5,6 @@
 //! what was built in.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,57 +16,18 @@ use crate::layers::Origins;
 use crate::os_release::OsRelease;
 use crate::secret::Secret;
 
+mod checks;
+mod choices;
+mod origin;
 mod token;
 
+use checks::{check_factory, check_url, missing, not_empty};
+use choices::{authorisation, hwid, production, tags};
+use origin::{Resolver, built, default, typed};
+
+use checks::{NAME_LIMIT, check_uuid, is_uuid};
+pub use origin::{FoundSecret, Origin, Provenance};
 pub use token::{DEFAULT_TOKEN_LABEL, TokenChoice, TokenSettings, module_uri};
-
-/// The most characters that CN and OU may have (RFC 5280 appendix A, ub-common-name and
-/// ub-organizational-unit-name).
-pub const NAME_LIMIT: usize = 64;
-
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Typed.
-    CommandLine,
-    /// A variable of the environment.
-    Environment(&'static str),
-    /// A file, by path.
-    File(PathBuf),
-    /// A systemd credential, by name.
-    Credential(&'static str),
-    /// A value of os-release.
-    OsRelease(&'static str),
-    /// Set when this program was built.
-    Build(&'static str),
-    /// Nobody said anything else.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::CommandLine => formatter.write_str("command line"),
-            Origin::Environment(name) => write!(formatter, "environment {name}"),
-            Origin::File(path) => write!(formatter, "file {path:?}"),
-            Origin::Credential(name) => write!(formatter, "credential {name}"),
-            Origin::OsRelease(name) => write!(formatter, "os-release {name}"),
-            Origin::Build(name) => write!(formatter, "built in {name}"),
-            Origin::Default => formatter.write_str("default"),
-        }
-    }
-}
-
-/// A setting as `--verbose` shows it; secrets are shown as `[secret]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
-    /// The long option's name.
-    pub name: &'static str,
-    /// The value, as text.
-    pub value: String,
-    /// Where it came from.
-    pub origin: Origin,
-}
 
 /// How the backend learns that this registration is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,9 +151,6 @@ pub const BUILD: BuildDefaults = BuildDefaults {
     production: option_env!("PRODUCTION"),
 };
 
-/// A secret that was read from outside the command line, and where it was found.
-pub type FoundSecret = (Secret, Origin);
-
 /// Everything that settings are made of.
 #[derive(Debug)]
 pub struct Sources<'a> {
@@ -242,77 +199,6 @@ pub fn timeouts(common: &CommonArgs) -> Timeouts {
 pub fn sota_dir(common: &CommonArgs) -> PathBuf {
     let default = || PathBuf::from("/var/sota");
     common.sota_dir.clone().unwrap_or_else(default)
-}
-
-/// Picks values in the order of precedence and keeps the record of where they came from.
-struct Resolver<'a> {
-    environment: &'a BTreeMap<String, String>,
-    os_release: &'a OsRelease,
-    provenance: Vec<Provenance>,
-}
-
-/// A value that may be there, with its origin.
-type Candidate<T> = Option<(T, Origin)>;
-
-impl Resolver<'_> {
-    /// The first candidate that is there.
-    fn first<T: ToString>(
-        &mut self,
-        name: &'static str,
-        candidates: impl IntoIterator<Item = Candidate<T>>,
-    ) -> Option<T> {
-        let (value, origin) = candidates.into_iter().flatten().next()?;
-        self.provenance.push(Provenance {
-            name,
-            value: value.to_string(),
-            origin,
-        });
-        Some(value)
-    }
-
-    fn variable(&self, name: &'static str) -> Candidate<String> {
-        let value = self.environment.get(name)?.clone();
-        Some((value, Origin::Environment(name)))
-    }
-
-    fn released(&self, name: &'static str) -> Candidate<String> {
-        let value = self.os_release.value(name)?.to_owned();
-        Some((value, Origin::OsRelease(name)))
-    }
-
-    fn flag(&mut self, name: &'static str, typed_value: Option<bool>, default: bool) -> bool {
-        self.first(name, [typed(typed_value), Some((default, Origin::Default))])
-            .unwrap_or(default)
-    }
-
-    /// `PRODUCTION` is true when it is set at all; a value that reads as false is refused, since
-    /// either reading would surprise somebody.
-    fn production_variable(&self) -> Result<Candidate<bool>> {
-        let Some((value, origin)) = self.variable("PRODUCTION") else {
-            return Ok(None);
-        };
-        if value.is_empty() || parse_bool(&value) == Ok(false) {
-            return Err(Error::configuration(format!(
-                "the variable PRODUCTION is set to {value:?}: its presence alone means a \
-                 production device"
-            ))
-            .hint("unset PRODUCTION, or say --production 0 or --production 1"));
-        }
-        Ok(Some((true, origin)))
-    }
-}
-
-fn typed<T>(value: Option<T>) -> Candidate<T> {
-    value.map(|value| (value, Origin::CommandLine))
-}
-
-fn built(value: Option<&'static str>, name: &'static str) -> Candidate<String> {
-    value.map(|value| (value.to_owned(), Origin::Build(name)))
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "one of several candidates")]
-fn default(value: &str) -> Candidate<String> {
-    Some((value.to_owned(), Origin::Default))
 }
 
 impl Settings {
@@ -498,179 +384,6 @@ fn note_files_and_times(
             origin,
         });
     }
-}
-
-fn hwid(r: &mut Resolver<'_>, args: &RegisterArgs, build: BuildDefaults) -> Result<String> {
-    let candidates = [
-        typed(args.hwid.clone()),
-        built(build.hwid, "HARDWARE_ID"),
-        r.released("LMP_MACHINE"),
-    ];
-    not_empty(r.first("hwid", candidates))
-        .ok_or_else(|| missing("hardware id", "--hwid ID, or LMP_MACHINE in os-release"))
-}
-
-fn tags(r: &mut Resolver<'_>, args: &RegisterArgs) -> Result<String> {
-    let candidates = [typed(args.tags.clone()), r.released("LMP_FACTORY_TAG")];
-    not_empty(r.first("tags", candidates))
-        .ok_or_else(|| missing("tag", "--tags LIST, or LMP_FACTORY_TAG in os-release"))
-}
-
-fn production(r: &mut Resolver<'_>, args: &RegisterArgs, build: BuildDefaults) -> Result<bool> {
-    let built_in = match build.production.map(|word| (word, parse_bool(word))) {
-        None => None,
-        Some((_, Ok(value))) => Some((value, Origin::Build("PRODUCTION"))),
-        Some((word, Err(_))) => {
-            return Err(Error::configuration(format!(
-                "this program was built with PRODUCTION={word:?}, which is no BOOL word"
-            )));
-        }
-    };
-    let variable = match args.production {
-        Some(_) => None,
-        None => r.production_variable()?,
-    };
-    let candidates = [
-        typed(args.production),
-        variable,
-        built_in,
-        Some((false, Origin::Default)),
-    ];
-    Ok(r.first("production", candidates).unwrap_or(false))
-}
-
-fn not_empty(value: Option<String>) -> Option<String> {
-    value.filter(|value| !value.is_empty())
-}
-
-fn missing(what: &str, remedy: &'static str) -> Error {
-    Error::configuration(format!("no {what} is set")).hint(format!("give {remedy}"))
-}
-
-fn check_factory(factory: Option<String>) -> Result<String> {
-    let remedy = "--factory NAME, DEVICE_FACTORY, or LMP_FACTORY in os-release";
-    let factory = factory.ok_or_else(|| missing("factory", remedy))?;
-    if factory.is_empty() || factory == "lmp" {
-        return Err(Error::configuration(format!(
-            "the factory {factory:?} is none that a device can be registered with"
-        ))
-        .hint(format!("give {remedy}")));
-    }
-    check_subject("factory", &factory)?;
-    Ok(factory)
-}
-
-/// CN and OU must fit RFC 5280's limits, and be text that a person can read.
-fn check_subject(what: &str, text: &str) -> Result<()> {
-    let length = text.chars().count();
-    if length > NAME_LIMIT {
-        return Err(Error::configuration(format!(
-            "the {what} has {length} characters; a certificate holds at most {NAME_LIMIT}"
-        )));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Error::configuration(format!(
-            "the {what} {text:?} has a control character"
-        )));
-    }
-    Ok(())
-}
-
-/// Checks a UUID that somebody chose.
-///
-/// # Errors
-/// Empty, too long, with control characters, or (if `strict`) not 8-4-4-4-12 hex digits.
-pub fn check_uuid(uuid: &str, strict: bool) -> Result<()> {
-    if uuid.is_empty() {
-        return Err(Error::configuration("the UUID is empty"));
-    }
-    check_subject("UUID", uuid)?;
-    if strict && !is_uuid(uuid) {
-        return Err(Error::configuration(format!(
-            "{uuid:?} is no UUID: it takes 8-4-4-4-12 hexadecimal digits"
-        ))
-        .hint("give --validate-uuid 0 if the backend takes other identifiers"));
-    }
-    Ok(())
-}
-
-/// 8-4-4-4-12 hexadecimal digits.
-#[must_use]
-pub fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
-}
-
-/// A URL that HTTP can be spoken to.
-fn check_url(what: &str, text: &str) -> Result<Url> {
-    let wrong = |reason: &str| {
-        Error::configuration(format!("{what} is {text:?}, which {reason}")).hint(format!(
-            "set {what} to an address like https://api.example.com/ota/devices/"
-        ))
-    };
-    let url = Url::parse(text).map_err(|cause| wrong("is no URL").because(cause))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong("is neither http nor https"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            Error::configuration(format!("{what} holds a user name or password"))
-                .hint("give the token with --api-token-file"),
-        );
-    }
-    Ok(url)
-}
-
-fn authorisation(
-    r: &mut Resolver<'_>,
-    args: &RegisterArgs,
-    found: Option<FoundSecret>,
-    build: BuildDefaults,
-) -> Result<Authorisation> {
-    let header = r
-        .first(
-            "api-token-header",
-            [typed(args.api_token_header.clone()), default("OSF-TOKEN")],
-        )
-        .unwrap_or_default();
-    if reqwest::header::HeaderName::try_from(header.as_str()).is_err() {
-        return Err(
-            Error::configuration(format!("{header:?} is no name of an HTTP header"))
-                .hint("give --api-token-header NAME"),
-        );
-    }
-    let token = match &args.api_token {
-        Some(token) => Some((token.clone(), Origin::CommandLine)),
-        None => found,
-    };
-    if let Some((token, origin)) = token.filter(|(token, _)| !token.expose().is_empty()) {
-        // A line break would end the header and begin one of the attacker's (RFC 9110 section 5.5).
-        if !token
-            .expose()
-            .bytes()
-            .all(|byte| (0x20..0x7f).contains(&byte))
-        {
-            return Err(Error::configuration(
-                "the API token has a line break or another character that no header may hold",
-            )
-            .hint("give the token alone, on one line"));
-        }
-        r.provenance.push(Provenance {
-            name: "api-token",
-            value: "[secret]".into(),
-            origin,
-        });
-        return Ok(Authorisation::ApiToken { header, token });
-    }
-    let base = r.first(
-        "oauth-base",
-        [
-            r.variable("OAUTH_BASE"),
-            built(build.oauth_base, "OAUTH_API"),
-            default("https://app.foundries.io/oauth"),
-        ],
-    );
-    let base = check_url("OAUTH_BASE", &base.unwrap_or_default())?;
-    Ok(Authorisation::DeviceGrant { base })
 }
 
 #[cfg(test)]
