@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::args::{CommonArgs, RegisterArgs, parse_bool};
-use crate::error::{Error, Result};
+use crate::args::{CommonArgs, RegisterArgs};
+use crate::error::Result;
 use crate::layers::Origins;
 use crate::os_release::OsRelease;
 use crate::secret::Secret;
@@ -21,11 +21,11 @@ mod choices;
 mod origin;
 mod token;
 
-use checks::{check_factory, check_url, missing, not_empty};
+use checks::{check_factory, check_url, not_empty};
 use choices::{authorisation, hwid, production, tags};
 use origin::{Resolver, built, default, typed};
 
-use checks::{NAME_LIMIT, check_uuid, is_uuid};
+pub use checks::{NAME_LIMIT, check_uuid, is_uuid};
 pub use origin::{FoundSecret, Origin, Provenance};
 pub use token::{DEFAULT_TOKEN_LABEL, TokenChoice, TokenSettings, module_uri};
 
