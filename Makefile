@@ -6,11 +6,14 @@
 # make crash   kill it, break its disk and cut its power at every system call (test takes samples)
 # make fuzz    let a fuzzer look for inputs that break a parser, SECONDS=60 for each
 # make storm   500 devices register at once through a network that breaks
+# make cross  build for ARM boards · make cross-test  try those builds · make debs  package them
+# make board  boot an emulated ARM board that registers · make release-check  all four of these
 # Each target installs what it needs first (Debian, as root) or says what is missing.
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
 .PHONY: demo test lint unit generated size browser bench deny crash fuzz storm
+.PHONY: cross cross-test debs board release-check install-files
 
 demo:
 	@scripts/install-tools demo
@@ -62,3 +65,39 @@ fuzz:
 # 500 devices instead of the 60 of `make test`.
 storm:
 	STORM_DEVICES=500 $(CARGO) test --locked --test storm -- --nocapture
+
+# Both ARM targets, under their size limits.
+cross:
+	scripts/cross
+
+cross-test: cross
+	tests/cross/run
+
+debs: cross
+	scripts/debs
+
+# Boots in qemu-system-aarch64; what is slow is kept in target/board.
+BOARD = $(or $(CARGO_TARGET_DIR),target)
+board: debs
+	scripts/install-tools board
+	$(CARGO) build --locked -p lmp-factory
+	tests/board/base $(BOARD)/board
+	tests/board/run $(BOARD)/board $(BOARD)/debian/lmp-device-register_arm64.deb $(BOARD)/debug/lmp-factory
+
+release-check: cross-test board
+
+# What a package has beside the program, for recipes of other systems.
+UNITDIR = /usr/lib/systemd/system
+SYSCONFDIR = /etc
+DATADIR = /usr/share
+MANDIR = $(DATADIR)/man
+TMPFILESDIR = /usr/lib/tmpfiles.d
+install-files:
+	install -D -m 644 systemd/lmp-device-auto-register.service $(DESTDIR)$(UNITDIR)/lmp-device-auto-register.service
+	install -D -m 644 -t $(DESTDIR)$(DATADIR)/lmp-device-register/drop-ins systemd/drop-ins/*.conf
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 packaging/generated/*.1
+	install -D -m 644 -t $(DESTDIR)$(DATADIR)/bash-completion/completions packaging/generated/lmp-device-register
+	install -D -m 644 -t $(DESTDIR)$(DATADIR)/zsh/site-functions packaging/generated/_lmp-device-register
+	install -D -m 644 -t $(DESTDIR)$(DATADIR)/fish/vendor_completions.d packaging/generated/lmp-device-register.fish
+	install -D -m 644 packaging/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/lmp-device-register.conf
+	install -d -m 700 $(DESTDIR)$(SYSCONFDIR)/lmp-device-register
