@@ -25,7 +25,8 @@ class Disk:
         self.image = image
         image.unlink(missing_ok=True)
         subprocess.run(
-            ["mke2fs", "-q", "-t", "ext4", "-L", "board", "-d", root, image, "1G"], check=True
+            ["mke2fs", "-q", "-t", "ext4", "-L", "board", "-d", root, image, "1G"],
+            check=True, stdout=subprocess.DEVNULL,
         )
 
 
