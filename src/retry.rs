@@ -137,7 +137,7 @@ mod tests {
             let ceiling = CEILING.as_secs().min(1 << attempt.saturating_sub(1).min(10));
             if let Some(pause) = pause(attempt, random, Some(after), left) {
                 proptest::prop_assert!(pause < left && pause >= after);
-                proptest::prop_assert!(pause - after <= Duration::from_secs(ceiling));
+                proptest::prop_assert!(pause <= after + Duration::from_secs(ceiling));
             } else {
                 proptest::prop_assert!(after + Duration::from_secs(ceiling) >= left);
             }
