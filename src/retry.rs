@@ -126,4 +126,24 @@ mod tests {
             assert_eq!(at(wrong, 0), None, "{wrong}");
         }
     }
+
+    proptest::proptest! {
+        /// Never past the deadline, never before the server's word, never longer than the ceiling.
+        #[test]
+        fn a_pause_keeps_its_bounds(
+            attempt: u32, random: u64, after in 0_u64..200_000, left in 0_u64..200_000,
+        ) {
+            let (after, left) = (Duration::from_millis(after), Duration::from_millis(left));
+            let ceiling = CEILING.as_secs().min(1 << attempt.saturating_sub(1).min(10));
+            if let Some(pause) = pause(attempt, random, Some(after), left) {
+                proptest::prop_assert!(pause < left && pause >= after);
+                proptest::prop_assert!(pause <= after + Duration::from_secs(ceiling));
+            } else {
+                proptest::prop_assert!(after + Duration::from_secs(ceiling) >= left);
+            }
+            // More luck is a shorter pause.
+            let lucky = pause(attempt, random / 2, Some(after), Duration::MAX);
+            proptest::prop_assert!(lucky <= pause(attempt, random, Some(after), Duration::MAX));
+        }
+    }
 }

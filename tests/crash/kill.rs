@@ -91,7 +91,7 @@ impl Accident for Killer {
     }
 }
 
-fn at_every_call(
+pub(crate) fn at_every_call(
     what: &str,
     step: usize,
     prepare: impl Fn() -> (Board, Vec<OsString>) + Sync,
@@ -172,12 +172,15 @@ fn a_registration_that_replaces_another() {
     });
 }
 
-/// A registered board that is about to be registered again, under another name.
 pub(crate) fn registered(site: &Site) -> (Board, Vec<OsString>) {
-    let mut board = Board::new();
+    register_first(Board::new(), site)
+}
+
+/// Registers a board and makes it ready to be registered again, under another name.
+pub(crate) fn register_first(mut board: Board, site: &Site) -> (Board, Vec<OsString>) {
     expect(&board.register(site), 0).unwrap();
     board.name.push_str("-new");
-    board.extra = vec!["--force".into()];
+    board.extra.push("--force".into());
     let words = board.words();
     (board, words)
 }
@@ -233,7 +236,7 @@ impl Watch for KillAtPhase<'_> {
 #[test]
 fn a_registration_that_goes_on_after_a_crash() {
     let site = Site::new();
-    for phase in ["planned", "key-ready", "sent", "received", "installed"] {
+    for phase in PHASES {
         let prepare = || {
             let (board, words) = fresh();
             board.traced(&site, &words, &mut KillAtPhase(&board, phase));
@@ -244,5 +247,51 @@ fn a_registration_that_goes_on_after_a_crash() {
         at_every_call(&what, sampling(5), prepare, &site, |board| {
             rerun(board, &site)
         });
+    }
+}
+
+/// The phases in their order.
+const PHASES: [&str; 5] = ["planned", "key-ready", "sent", "received", "installed"];
+
+/// Whether a run that finds the journal at `from` ever shows `to`: before anything was sent it
+/// begins anew, afterwards it only goes on.
+fn passes(from: Option<usize>, to: usize) -> bool {
+    from.is_none_or(|from| from < 2 || to >= from)
+}
+
+#[test]
+fn every_sequence_of_crash_and_resume() {
+    let site = Site::new();
+    let length = if sampling(2) == 1 { 3 } else { 2 };
+    for number in 0..PHASES.len().pow(length) {
+        let sequence = (0..length).map(|place| number / PHASES.len().pow(place) % PHASES.len());
+        let (board, words) = fresh();
+        // What the model says: the phase on the disk, or complete.
+        let (mut phase, mut complete, mut uuid) = (None, false, None);
+        for kill_at in sequence.clone() {
+            let ran = board.traced(&site, &words, &mut KillAtPhase(&board, PHASES[kill_at]));
+            if complete {
+                expect(&ran, 10).unwrap();
+            } else if passes(phase, kill_at) {
+                assert_eq!(ran.ended, Ended::Killed(Signal::SIGKILL), "{ran:?}");
+                assert_eq!(board.phase().as_deref(), Some(PHASES[kill_at]));
+                phase = Some(kill_at);
+            } else {
+                expect(&ran, 0).unwrap();
+                complete = true;
+            }
+            // Once it may have been sent, it stays the same device.
+            if phase >= Some(2) && !complete {
+                let now = board.uuid();
+                assert_eq!(*uuid.get_or_insert(now.clone()), now);
+            }
+        }
+        rerun(&board, &site).unwrap_or_else(|problem| {
+            let phases: Vec<&str> = sequence.map(|index| PHASES[index]).collect();
+            panic!("killed at {phases:?}: {problem}\n{}", board.tree());
+        });
+        if let Some(Some(uuid)) = uuid {
+            assert_eq!(site.uuids(&board.name), [uuid]);
+        }
     }
 }

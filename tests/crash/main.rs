@@ -12,10 +12,14 @@
     reason = "a test"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod disk;
 mod errors;
 mod kill;
 mod points;
 mod power;
 mod site;
+mod token;
 mod tracer;

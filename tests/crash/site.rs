@@ -13,6 +13,7 @@ use lmp_factory::blocking::{Server, start};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::common::token::{LABEL, PIN, SO_PIN, SoftHsm, library, registration};
 use crate::tracer::{self, Ended, Watch};
 
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_lmp-device-register");
@@ -112,6 +113,8 @@ pub(crate) struct Board {
     pub(crate) dir: TempDir,
     pub(crate) name: String,
     pub(crate) extra: Vec<String>,
+    /// Where the key lives, if it is not a file.
+    pub(crate) token: Option<SoftHsm>,
 }
 
 static BOARDS: AtomicUsize = AtomicUsize::new(0);
@@ -126,7 +129,25 @@ impl Board {
             dir,
             name: format!("board-{number}"),
             extra: Vec::new(),
+            token: None,
         }
+    }
+
+    /// A board with its key on a token.
+    pub(crate) fn with_token(token: SoftHsm) -> Self {
+        let mut board = Self::new();
+        board.extra = [
+            "--hsm-module",
+            library("softhsm/libsofthsm2.so").to_str().unwrap(),
+            "--hsm-pin",
+            PIN,
+            "--hsm-so-pin",
+            SO_PIN,
+        ]
+        .map(str::to_owned)
+        .into();
+        board.token = Some(token);
+        board
     }
 
     pub(crate) fn sota(&self) -> PathBuf {
@@ -160,6 +181,9 @@ impl Board {
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output);
+        if let Some(token) = &self.token {
+            token.show_to(&mut command);
+        }
         (command, log)
     }
 
@@ -212,11 +236,25 @@ impl Board {
         self.sota().join(name).symlink_metadata().is_ok()
     }
 
-    /// The phase that the journal on the disk names, if there is one.
-    pub(crate) fn phase(&self) -> Option<String> {
+    /// The journal's state on the disk, if there is one.
+    fn state(&self) -> Option<Value> {
         let text = fs::read(self.sota().join(".registration/state.json")).ok()?;
-        let state: Value = serde_json::from_slice(&text).expect("a state is whole or absent");
-        Some(state["phase"].as_str().unwrap().to_owned())
+        Some(serde_json::from_slice(&text).expect("a state is whole or absent"))
+    }
+
+    /// The phase that the journal names.
+    pub(crate) fn phase(&self) -> Option<String> {
+        Some(self.state()?["phase"].as_str().unwrap().to_owned())
+    }
+
+    /// The UUID that the journal names.
+    pub(crate) fn uuid(&self) -> Option<String> {
+        Some(
+            self.state()?["request"]["uuid"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        )
     }
 
     /// Everything below the directory of the registration, with sizes, for people.
@@ -240,18 +278,52 @@ impl Board {
             let mode = entry.metadata().unwrap().permissions().mode() & 0o7777;
             found.insert((entry.file_name().into_string().unwrap(), mode));
         }
-        let wanted = [
+        let mut wanted = vec![
             ("client.chained", 0o644),
             ("client.pem", 0o644),
-            ("pkey.pem", 0o600),
             ("root.crt", 0o644),
-            ("sota.toml", 0o644),
         ];
-        if found != BTreeSet::from(wanted.map(|(name, mode)| (name.to_owned(), mode))) {
+        match &self.token {
+            None => wanted.extend([("pkey.pem", 0o600), ("sota.toml", 0o644)]),
+            Some(token) => {
+                // It holds the PIN.
+                wanted.push(("sota.toml", 0o600));
+                let objects = objects(token);
+                let pairs = [registration("01", "03"), registration("07", "09")];
+                if !pairs.contains(&objects) {
+                    return Err(format!("the token holds {objects:?}"));
+                }
+            }
+        }
+        let wanted = wanted
+            .into_iter()
+            .map(|(name, mode)| (name.to_owned(), mode));
+        if found != wanted.collect() {
             return Err(format!("the directory holds {found:?}"));
         }
         Ok(uuid)
     }
+}
+
+/// Class, label and id of the objects that readers of the token find. SoftHSM makes an object in
+/// steps; killed between them, it keeps one without label and id, which nobody can tell to be ours.
+fn objects(token: &SoftHsm) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for line in token.tool(LABEL, &["--list-objects"]).lines() {
+        if !line.starts_with(char::is_whitespace) {
+            let class = line.split(" Object").next().unwrap_or_default();
+            found.push(class.to_lowercase());
+        } else if let (Some(object), Some((name, value))) = (found.last_mut(), line.split_once(':'))
+            && ["label", "ID"].contains(&name.trim())
+        {
+            object.push(' ');
+            object.push_str(value.trim());
+        }
+    }
+    let named = |object: &String| ["tls", "client"].iter().any(|label| object.contains(label));
+    found.retain(named);
+    found.sort();
+    found
 }
 
 fn read_text(path: &Path) -> String {
