@@ -250,6 +250,6 @@ fn a_conflict_after_an_interruption() {
     board
         .register(&server.url(), chosen)
         .expect(76)
-        .says(&["already exists", "delete that device"]);
+        .says(&["already exists", &format!("delete device {}", chosen[1])]);
     assert_eq!(board.names(), [JOURNAL]);
 }
