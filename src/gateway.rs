@@ -53,7 +53,6 @@ pub fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Healt
     let configuration = SotaToml::parse(&text(CONFIGURATION)?).map_err(unregistered)?;
     configuration.check_complete().map_err(unregistered)?;
     let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?).map_err(unregistered)?;
-    // The token stays open until the handshake is done.
     // Closed at the end of this function, when the handshake is done.
     let mut token = None;
     let (key, mut warnings) = if let Some((settings, ids)) = token_settings(&configuration)? {
