@@ -49,7 +49,7 @@ pub fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> 
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::load(&sota)?;
     let plan = plan::decide(settings, &facts, journal.as_ref().map(Journal::state))?;
-    let mut hsm = Hsm::new(settings, reporter);
+    let mut hsm = Hsm::new(settings, reporter, journal.is_some());
 
     let installable = match (plan, journal) {
         (Plan::Begin { replaces }, leftover) => {

@@ -163,6 +163,12 @@ impl Token {
         (!found_without).then_some(&self.facts.label)
     }
 
+    /// A token with sessions cannot be initialised (PKCS#11, `C_InitToken`).
+    fn close_sessions(&self) {
+        let mut link = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        *link = Link::default();
+    }
+
     /// Does something with the session, which is opened the first time.
     fn with_session<T>(&self, act: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
         let mut link = self.session.lock().unwrap_or_else(PoisonError::into_inner);

@@ -122,6 +122,10 @@ impl Token {
     pub fn remove_all(&self) -> Result<()> {
         match self.0 {}
     }
+
+    pub fn remove_half_made(&self) -> Result<()> {
+        match self.0 {}
+    }
 }
 
 impl TokenKey {

@@ -17,14 +17,17 @@ pub(super) struct Hsm<'a> {
     settings: &'a Settings,
     reporter: &'a Reporter,
     token: Option<Token>,
+    /// An earlier run may have been cut off while the token made an object.
+    untidy: bool,
 }
 
 impl<'a> Hsm<'a> {
-    pub(super) fn new(settings: &'a Settings, reporter: &'a Reporter) -> Self {
+    pub(super) fn new(settings: &'a Settings, reporter: &'a Reporter, interrupted: bool) -> Self {
         Self {
             settings,
             reporter,
             token: None,
+            untidy: interrupted,
         }
     }
 
@@ -76,12 +79,16 @@ impl<'a> Hsm<'a> {
 
     fn logged_in(&mut self, place: Option<&KeyPlace>) -> Result<&mut Token> {
         let reporter = self.reporter;
+        let untidy = std::mem::take(&mut self.untidy);
         let token = self.open(place)?;
         if token.is_blank() {
             reporter.step("Initialising a blank token");
         }
         for warning in token.log_in()? {
             reporter.warn(&warning);
+        }
+        if untidy {
+            token.remove_half_made()?;
         }
         Ok(token)
     }

@@ -9,35 +9,58 @@ use crate::points::{Accident, at_every_point, sampling};
 use crate::site::{Board, Ran, SOTA, Site};
 use crate::tracer::{Call, Ended, Verdict, Watch};
 
+/// Whose files fail.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// The registration's.
+    Sota,
+    /// The module's.
+    Token,
+}
+
 /// Makes one call on the board's files fail.
-struct Breaker {
+pub(crate) struct Breaker {
     at: usize,
     errno: Errno,
+    place: Place,
     begun: bool,
     counted: usize,
     broken: Option<String>,
 }
 
 impl Breaker {
-    fn new(at: usize, errno: Errno) -> Self {
+    pub(crate) fn new(at: usize, errno: Errno, place: Place) -> Self {
         Self {
             at,
             errno,
+            place,
             begun: false,
             counted: 0,
             broken: None,
         }
     }
 
-    /// Whether the call is one on the directory of the registration, or on a file in it.
-    fn concerns(call: &Call) -> bool {
-        // The first argument of these is a descriptor; closing has its result ignored everywhere.
-        let elsewhere = matches!(call.number, libc::SYS_close | libc::SYS_fcntl);
-        !elsewhere
-            && is_of_interest(call.number)
-            && call
-                .descriptor()
-                .is_some_and(|path| path.contains(&format!("/{SOTA}")))
+    /// Whether the call is one on the directory in question, or on a file in it.
+    fn concerns(&self, call: &Call) -> bool {
+        // Closing has its result ignored everywhere.
+        if matches!(call.number, libc::SYS_close | libc::SYS_fcntl) || !is_of_interest(call.number)
+        {
+            return false;
+        }
+        let place = match self.place {
+            Place::Sota => format!("/{SOTA}"),
+            Place::Token => "/tokens".to_owned(),
+        };
+        let by_path = match (self.place, call.number) {
+            (Place::Token, libc::SYS_openat | libc::SYS_unlinkat) => Some(call.text(1)),
+            (Place::Token, libc::SYS_unlink | libc::SYS_mkdir | libc::SYS_rmdir) => {
+                Some(call.text(0))
+            }
+            // The agent itself names files by the descriptor of their directory.
+            _ => None,
+        };
+        let path = by_path.or_else(|| call.descriptor());
+        path.is_some_and(|path| path.contains(&place))
     }
 }
 
@@ -45,7 +68,11 @@ impl Watch for Breaker {
     fn entry(&mut self, call: &Call) -> Verdict {
         let opens = opens_sota(call);
         self.begun = self.begun || opens;
-        if !self.begun || !(opens || Self::concerns(call)) {
+        let concerned = match self.place {
+            Place::Sota => opens || self.concerns(call),
+            Place::Token => self.concerns(call),
+        };
+        if !self.begun || !concerned {
             return Verdict::Pass;
         }
         self.counted += 1;
@@ -82,7 +109,7 @@ const ERRORS: [Errno; 2] = [Errno::ENOSPC, Errno::EIO];
 fn a_failing_disk_during_a_first_registration() {
     let site = Site::new();
     for errno in ERRORS {
-        let breaker = |at| Breaker::new(at, errno);
+        let breaker = |at| Breaker::new(at, errno, Place::Sota);
         at_every_point(
             errno.desc(),
             sampling(2),
@@ -101,7 +128,7 @@ fn a_failing_disk_during_a_first_registration() {
 fn a_failing_disk_while_another_registration_is_replaced() {
     let site = Site::new();
     for errno in ERRORS {
-        let breaker = |at| Breaker::new(at, errno);
+        let breaker = |at| Breaker::new(at, errno, Place::Sota);
         let prepare = || registered(&site);
         let what = format!("--force, {}", errno.desc());
         at_every_point(&what, sampling(5), breaker, prepare, &site, |board, ran| {
@@ -118,7 +145,7 @@ fn a_failing_disk_while_another_registration_is_replaced() {
 #[test]
 fn an_interrupted_call_is_made_again() {
     let site = Site::new();
-    let breaker = |at| Breaker::new(at, Errno::EINTR);
+    let breaker = |at| Breaker::new(at, Errno::EINTR, Place::Sota);
     at_every_point("EINTR", sampling(2), breaker, fresh, &site, |board, ran| {
         expect(ran, 0)?;
         board.promise(&site).map(drop)

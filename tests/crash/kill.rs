@@ -220,7 +220,7 @@ pub(crate) fn replace_again(board: &Board, site: &Site) -> Result<(), String> {
 }
 
 /// Kills as soon as the journal on the disk names a phase.
-struct KillAtPhase<'a>(&'a Board, &'a str);
+pub(crate) struct KillAtPhase<'a>(pub(crate) &'a Board, pub(crate) &'a str);
 
 impl Watch for KillAtPhase<'_> {
     fn entry(&mut self, call: &Call) -> Verdict {
@@ -251,7 +251,7 @@ fn a_registration_that_goes_on_after_a_crash() {
 }
 
 /// The phases in their order.
-const PHASES: [&str; 5] = ["planned", "key-ready", "sent", "received", "installed"];
+pub(crate) const PHASES: [&str; 5] = ["planned", "key-ready", "sent", "received", "installed"];
 
 /// Whether a run that finds the journal at `from` ever shows `to`: before anything was sent it
 /// begins anew, afterwards it only goes on.

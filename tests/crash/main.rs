@@ -23,3 +23,4 @@ mod power;
 mod site;
 mod token;
 mod tracer;
+mod unregister;

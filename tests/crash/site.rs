@@ -115,6 +115,8 @@ pub(crate) struct Board {
     pub(crate) extra: Vec<String>,
     /// Where the key lives, if it is not a file.
     pub(crate) token: Option<SoftHsm>,
+    /// What else is on that token.
+    foreign: Vec<String>,
 }
 
 static BOARDS: AtomicUsize = AtomicUsize::new(0);
@@ -130,11 +132,25 @@ impl Board {
             name: format!("board-{number}"),
             extra: Vec::new(),
             token: None,
+            foreign: Vec::new(),
         }
     }
 
-    /// A board with its key on a token.
-    pub(crate) fn with_token(token: SoftHsm) -> Self {
+    /// A board with its key on a token, where somebody else keeps a key without any name.
+    pub(crate) fn with_token() -> Self {
+        let token = SoftHsm::new();
+        token.tool(LABEL, &["--keypairgen", "--key-type", "EC:prime256v1"]);
+        let mut board = Self::on(token);
+        board.foreign = ["private key ", "public key "].map(str::to_owned).into();
+        board
+    }
+
+    /// A board with its key on a token that it initialises itself.
+    pub(crate) fn with_blank_token() -> Self {
+        Self::on(SoftHsm::blank())
+    }
+
+    fn on(token: SoftHsm) -> Self {
         let mut board = Self::new();
         board.extra = [
             "--hsm-module",
@@ -290,7 +306,7 @@ impl Board {
                 wanted.push(("sota.toml", 0o600));
                 let objects = objects(token);
                 let pairs = [registration("01", "03"), registration("07", "09")];
-                if !pairs.contains(&objects) {
+                if !pairs.map(|pair| self.with_foreign(pair)).contains(&objects) {
                     return Err(format!("the token holds {objects:?}"));
                 }
             }
@@ -305,14 +321,52 @@ impl Board {
     }
 }
 
-/// Class, label and id of the objects that readers of the token find. SoftHSM makes an object in
-/// steps; killed between them, it keeps one without label and id, which nobody can tell to be ours.
+impl Board {
+    fn with_foreign(&self, mut ours: Vec<String>) -> Vec<String> {
+        ours.extend_from_slice(&self.foreign);
+        ours.sort();
+        ours
+    }
+
+    /// Nothing of a registration is left, and everything of others.
+    pub(crate) fn unregistered(&self) -> Result<(), String> {
+        let files = self.tree();
+        if !files.is_empty() {
+            return Err(format!("files are left:\n{files}"));
+        }
+        let Some(token) = &self.token else {
+            return Ok(());
+        };
+        let objects = objects(token);
+        if objects == self.with_foreign(Vec::new()) {
+            return Ok(());
+        }
+        Err(format!("the token holds {objects:?}"))
+    }
+
+    /// SoftHSM writes a token's own file in place at every login: cut off between emptying and
+    /// filling it, it loses the token with all that is on it, whatever its caller does.
+    pub(crate) fn lost_its_token(&self) -> bool {
+        let Some(token) = &self.token else {
+            return false;
+        };
+        let tokens = fs::read_dir(token.path("tokens")).unwrap();
+        tokens.map(Result::unwrap).any(|entry| {
+            let facts = fs::metadata(entry.path().join("token.object"));
+            facts.is_ok_and(|facts| facts.len() == 0)
+        })
+    }
+}
+
+/// Class, label and id of all objects on the token, the half made ones among them.
 fn objects(token: &SoftHsm) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for line in token.tool(LABEL, &["--list-objects"]).lines() {
         if !line.starts_with(char::is_whitespace) {
-            let class = line.split(" Object").next().unwrap_or_default();
-            found.push(class.to_lowercase());
+            let class = line.to_lowercase();
+            // What has no class is listed as data, with a number.
+            let class = class.split(" object").next().unwrap_or_default();
+            found.push(class.to_owned());
         } else if let (Some(object), Some((name, value))) = (found.last_mut(), line.split_once(':'))
             && ["label", "ID"].contains(&name.trim())
         {
@@ -320,8 +374,6 @@ fn objects(token: &SoftHsm) -> Vec<String> {
             object.push_str(value.trim());
         }
     }
-    let named = |object: &String| ["tls", "client"].iter().any(|label| object.contains(label));
-    found.retain(named);
     found.sort();
     found
 }

@@ -27,6 +27,9 @@ pub(super) struct TokenFacts {
     pub manufacturer: String,
     pub model: String,
     pub initialised: bool,
+    /// It has a label, but nobody ever set a PIN: `SoftHSM`'s flags of a token whose initialisation
+    /// was cut off. That the security officer's is locked is not true then.
+    pub without_pins: bool,
     pub login_required: bool,
     pub protected_path: bool,
     pub write_protected: bool,

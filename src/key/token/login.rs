@@ -11,6 +11,10 @@ use super::choice::{self, Chosen, User};
 use super::module::refused;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
+use crate::settings::TokenChoice;
+
+/// Label of a token that nobody can use.
+const UNUSABLE: &str = "unusable";
 
 /// How far this run's one login came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +62,10 @@ impl Token {
             Ok(()) | Err(Cause::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             // A run that was cut off while it initialised the token: no try was spent.
             Err(Cause::Pkcs11(RvError::UserPinNotInitialized, _)) => {
-                warnings.extend(self.set_user_pin()?);
+                match self.set_user_pin() {
+                    Err(_) if self.facts.without_pins => self.replace()?,
+                    done => warnings.extend(done?),
+                }
                 self.with_session(|session| log_in_again(session, &self.settings.pin))?;
             }
             Err(cause) => return Err(not_logged_in(User::Normal, &self.facts.label, cause)),
@@ -78,6 +85,24 @@ impl Token {
         choice::check_tries(&facts, User::Officer, self.settings.allow_final_try).map(drop)
     }
 
+    /// Takes a blank token instead of one that was cut off so early that it has no security officer
+    /// PIN: `SoftHSM` can neither use nor remove that one, but lets its label go.
+    fn replace(&mut self) -> Result<()> {
+        self.close_sessions();
+        let officer = self.officer_pin()?;
+        let context = self.module.context();
+        context
+            .init_token(self.slot, &auth_pin(&officer), UNUSABLE)
+            .map_err(|cause| refused("a token without PINs did not change its label", cause))?;
+        let label = self.settings.choice.label.clone();
+        let (tokens, _) = self.module.tokens()?;
+        match choice::choose(&tokens, &TokenChoice::labelled(&label))? {
+            Chosen::Initialise(index) => self.slot = slot(&tokens[index])?,
+            Chosen::Use(_) => return Err(Error::bug("a token kept its label")),
+        }
+        self.initialise()
+    }
+
     /// Gives a blank token its label and both PINs.
     fn initialise(&mut self) -> Result<()> {
         let label = self.settings.choice.label.clone();
@@ -88,9 +113,7 @@ impl Token {
             .map_err(|cause| refused("the blank token could not be initialised", cause))?;
         // The token may be in another slot now (SoftHSM).
         let (tokens, _) = self.module.tokens()?;
-        let Chosen::Use(index) =
-            choice::choose(&tokens, &crate::settings::TokenChoice::labelled(&label))?
-        else {
+        let Chosen::Use(index) = choice::choose(&tokens, &TokenChoice::labelled(&label))? else {
             return Err(Error::new(
                 Kind::Token,
                 format!("the token was initialised, but does not show up as {label:?}"),
@@ -109,7 +132,11 @@ impl Token {
         let officer = self.officer_pin()?;
         choice::check_length(&self.facts, User::Officer, officer.expose())?;
         let allow = self.settings.allow_final_try;
-        let warning = choice::check_tries(&self.facts, User::Officer, allow)?;
+        let warning = if self.facts.without_pins {
+            None
+        } else {
+            choice::check_tries(&self.facts, User::Officer, allow)?
+        };
         let label = self.facts.label.clone();
         let pin = auth_pin(&self.settings.pin);
         self.with_session(|session| {

@@ -78,6 +78,10 @@ impl Module {
             manufacturer: info.manufacturer_id().to_owned(),
             model: info.model().to_owned(),
             initialised: info.token_initialized(),
+            without_pins: info.token_initialized()
+                && !info.user_pin_initialized()
+                && info.so_pin_locked()
+                && info.so_pin_to_be_changed(),
             login_required: info.login_required(),
             protected_path: info.protected_authentication_path(),
             write_protected: info.write_protected(),

@@ -12,6 +12,7 @@ use super::{Token, TokenKey};
 use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Kind, Result};
 
+mod half_made;
 mod inventory;
 mod pair;
 
@@ -219,6 +220,14 @@ impl Token {
     /// [`Kind::Token`].
     pub fn remove_all(&self) -> Result<()> {
         self.remove_where(|_, _| true)
+    }
+
+    /// Removes what a crash left half made: objects that have no name and nothing in them.
+    ///
+    /// # Errors
+    /// [`Kind::Token`].
+    pub fn remove_half_made(&self) -> Result<()> {
+        self.with_session(half_made::remove)
     }
 
     fn remove_where(&self, wanted: impl Fn(Part, &[u8]) -> bool) -> Result<()> {
