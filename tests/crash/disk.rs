@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
 
@@ -30,7 +30,7 @@ pub(crate) enum Step {
     Remove(Dir, String),
     MakeDirectory(String),
     RemoveDirectory(String),
-    /// The request is on its way: the backend may sign from here on.
+    /// The request, a POST, is on its way: the backend may sign from here on.
     Send,
     /// The answer is here: the backend has signed.
     Receive,
@@ -48,11 +48,29 @@ enum Open {
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     pub(crate) steps: Vec<Step>,
+    /// The folder of the tokens, if the key is on one.
+    tokens: Option<PathBuf>,
+    /// What was on the tokens at each step.
+    pub(crate) token_states: Vec<Tree>,
     open: HashMap<u64, Open>,
     files: FileId,
 }
 
 impl Recorder {
+    pub(crate) fn new(tokens: Option<PathBuf>) -> Self {
+        Self {
+            tokens,
+            ..Self::default()
+        }
+    }
+
+    fn push(&mut self, step: Step) {
+        self.steps.push(step);
+        if let Some(tokens) = &self.tokens {
+            self.token_states.push(Tree::read(tokens));
+        }
+    }
+
     fn directory(&self, descriptor: u64) -> Option<Dir> {
         // AT_FDCWD and foreign directories are not in the table.
         match self.open.get(&descriptor)? {
@@ -89,7 +107,7 @@ impl Recorder {
             let id = self.files;
             self.files += 1;
             self.open.insert(descriptor, Open::File(id));
-            self.steps.push(Step::Create(parent, name, id));
+            self.push(Step::Create(parent, name, id));
         }
     }
 
@@ -99,9 +117,11 @@ impl Recorder {
             Some(Open::File(id)) => {
                 let bytes = call.memory(address, usize::try_from(count).unwrap());
                 assert_eq!(bytes.len(), written, "a write was cut short");
-                self.steps.push(Step::Write(*id, bytes));
+                self.push(Step::Write(*id, bytes));
             }
-            Some(Open::Socket) => self.steps.push(Step::Send),
+            // With a token, the backend is asked before whether it is there.
+            Some(Open::Socket) if sent(call).starts_with(b"POST ") => self.push(Step::Send),
+            Some(Open::Socket) => {}
             Some(Open::Directory(_)) | None => {}
         }
     }
@@ -114,8 +134,21 @@ impl Recorder {
             .directory(call.arguments[2])
             .expect("a known directory");
         let step = Step::Rename((from, call.text(1)), (to, call.text(3)));
-        self.steps.push(step);
+        self.push(step);
     }
+}
+
+/// The first bytes that a call sends.
+fn sent(call: &Call) -> Vec<u8> {
+    let buffer = match call.number {
+        libc::SYS_writev => {
+            let vector = call.memory(call.arguments[1], size_of::<u64>());
+            u64::from_ne_bytes(vector.try_into().unwrap())
+        }
+        libc::SYS_sendmsg => panic!("{} is not in the model", call.name()),
+        _ => call.arguments[1],
+    };
+    call.memory(buffer, 8)
 }
 
 impl Watch for Recorder {
@@ -144,35 +177,39 @@ impl Watch for Recorder {
                 self.wrote(call, usize::try_from(result).unwrap());
             }
             libc::SYS_recvfrom | libc::SYS_read
-                if result > 0 && matches!(self.open.get(&first), Some(Open::Socket)) =>
+                if result > 0
+                    && matches!(self.open.get(&first), Some(Open::Socket))
+                    && self.steps.iter().any(|step| matches!(step, Step::Send)) =>
             {
-                self.steps.push(Step::Receive);
+                self.push(Step::Receive);
             }
             libc::SYS_fsync | libc::SYS_fdatasync => {
                 if let Some(id) = self.file(first) {
-                    self.steps.push(Step::Flush(id));
+                    self.push(Step::Flush(id));
                 } else if let Some(name) = self.directory(first) {
-                    self.steps.push(Step::FlushDirectory(name));
+                    self.push(Step::FlushDirectory(name));
                 }
             }
             libc::SYS_fchmod => {
                 if let Some(id) = self.file(first) {
-                    self.steps
-                        .push(Step::Mode(id, u32::try_from(second).unwrap()));
+                    self.push(Step::Mode(id, u32::try_from(second).unwrap()));
                 }
             }
             libc::SYS_renameat | libc::SYS_renameat2 => self.renamed(call),
-            libc::SYS_mkdirat => self.steps.push(Step::MakeDirectory(call.text(1))),
+            libc::SYS_mkdirat => self.push(Step::MakeDirectory(call.text(1))),
             libc::SYS_unlinkat => {
                 let parent = self.directory(first).expect("a known directory");
                 let directory = third & u64::from(libc::AT_REMOVEDIR.cast_unsigned()) != 0;
-                self.steps.push(if directory {
+                self.push(if directory {
                     Step::RemoveDirectory(call.text(1))
                 } else {
                     Step::Remove(parent, call.text(1))
                 });
             }
-            libc::SYS_ftruncate | libc::SYS_pwrite64 | libc::SYS_linkat | libc::SYS_symlinkat => {
+            libc::SYS_ftruncate | libc::SYS_pwrite64 if self.file(first).is_some() => {
+                panic!("{} is not in the model", call.name());
+            }
+            libc::SYS_linkat | libc::SYS_symlinkat => {
                 panic!("{} is not in the model", call.name());
             }
             _ => {}
@@ -192,16 +229,26 @@ enum Node {
 pub(crate) struct Tree(BTreeMap<String, Node>);
 
 impl Tree {
-    /// What is in `root`, which holds files only.
+    /// What is in `root` and below.
     pub(crate) fn read(root: &Path) -> Self {
-        let files = fs::read_dir(root).unwrap().map(|entry| {
-            let entry = entry.unwrap();
-            let mode = entry.metadata().unwrap().permissions().mode() & 0o7777;
-            let content = fs::read(entry.path()).expect("a file");
-            let name = entry.file_name().into_string().unwrap();
-            (name, Node::File(content, mode))
-        });
-        Self(files.collect())
+        let mut tree = Self::default();
+        tree.add(root, "");
+        tree
+    }
+
+    fn add(&mut self, dir: &Path, name: &str) {
+        for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            let facts = entry.metadata().unwrap();
+            let name = path(name, &entry.file_name().into_string().unwrap());
+            if facts.is_dir() {
+                self.0.insert(name.clone(), Node::Directory);
+                self.add(&entry.path(), &name);
+            } else {
+                let mode = facts.permissions().mode() & 0o7777;
+                let content = fs::read(entry.path()).unwrap();
+                self.0.insert(name, Node::File(content, mode));
+            }
+        }
     }
 
     /// Makes `root` hold exactly this.

@@ -18,6 +18,7 @@ mod common;
 mod disk;
 mod errors;
 mod kill;
+mod on_token;
 mod points;
 mod power;
 mod site;

@@ -6,24 +6,30 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::disk::{Recorder, Step, Tree, after, pending};
-use crate::kill::{expect, fresh, registered, replace_again, rerun};
+use crate::kill::{expect, fresh, register_first, registered, replace_again, rerun};
 use crate::points::sampling;
 use crate::site::{Board, Site, Snapshot};
 
-/// A disk, and whether the backend has signed.
-type Left = (Tree, bool);
+/// A disk, whether the backend has signed, and what is on the tokens.
+type Left = (Tree, bool, Option<Tree>);
 
 /// A run that was recorded, and the factory before and after it.
 struct Recording {
     before: Tree,
     steps: Vec<Step>,
+    token_states: Vec<Tree>,
     unsigned: Snapshot,
     signed: Snapshot,
 }
 
 /// Every state that a power cut can leave behind, each once.
 fn states(recording: &Recording) -> Vec<Left> {
-    let Recording { before, steps, .. } = recording;
+    let Recording {
+        before,
+        steps,
+        token_states,
+        ..
+    } = recording;
     let mut states = BTreeSet::new();
     for end in 0..=steps.len() {
         let done = &steps[..end];
@@ -34,6 +40,14 @@ fn states(recording: &Recording) -> Vec<Left> {
             (_, true) => &[true],
             (true, false) => &[true, false],
             (false, false) => &[false],
+        };
+        // A token flushes for itself. It may be as it was after the last step, or further.
+        let tokens: Vec<Option<Tree>> = match &token_states[..] {
+            [] => vec![None],
+            known => known[end.saturating_sub(1)..known.len().min(end + 1)]
+                .iter()
+                .map(|tree| Some(tree.clone()))
+                .collect(),
         };
         let pending = pending(done);
         let mut losses = vec![Vec::new(), pending.clone()];
@@ -52,7 +66,10 @@ fn states(recording: &Recording) -> Vec<Left> {
         for lost in &losses {
             for everything in [false, true] {
                 let tree = after(before, done, lost, everything);
-                states.extend(backends.iter().map(|signed| (tree.clone(), *signed)));
+                for token in &tokens {
+                    let left = |signed: &bool| (tree.clone(), *signed, token.clone());
+                    states.extend(backends.iter().map(left));
+                }
             }
         }
     }
@@ -62,12 +79,13 @@ fn states(recording: &Recording) -> Vec<Left> {
 fn record(site: &Site, board: &Board) -> Recording {
     let before = Tree::read(&board.sota());
     let unsigned = site.snapshot();
-    let mut recorder = Recorder::default();
+    let mut recorder = Recorder::new(board.tokens());
     let ran = board.traced(site, &board.words(), &mut recorder);
     expect(&ran, 0).unwrap();
     let recording = Recording {
         before,
         steps: recorder.steps,
+        token_states: recorder.token_states,
         unsigned,
         signed: site.snapshot(),
     };
@@ -99,10 +117,13 @@ fn after_every_power_cut(
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((tree, signed)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (mut again, _) = fresh();
-                    again.name.clone_from(&board.name);
-                    again.extra.clone_from(&board.extra);
+                while let Some((tree, signed, tokens)) =
+                    chosen.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let again = board.twin();
+                    if let (Some(tree), Some(token)) = (tokens, &again.token) {
+                        tree.write(&token.path("tokens"));
+                    }
                     tree.write(&again.sota());
                     let Recording { unsigned: no, signed: yes, .. } = recording;
                     let site = if *signed { yes } else { no }.restore();
@@ -147,6 +168,28 @@ fn a_registration_that_replaces_another() {
         &board,
         &recording,
         sampling(4),
+        replace_again,
+    );
+}
+
+#[test]
+fn a_first_registration_with_a_key_on_a_token() {
+    let site = Site::new();
+    let board = Board::with_token();
+    let recording = record(&site, &board);
+    after_every_power_cut("power cut, token", &board, &recording, sampling(10), rerun);
+}
+
+#[test]
+fn a_registration_on_a_token_that_replaces_another() {
+    let site = Site::new();
+    let (board, _) = register_first(Board::with_token(), &site);
+    let recording = record(&site, &board);
+    after_every_power_cut(
+        "power cut, token, --force",
+        &board,
+        &recording,
+        sampling(16),
         replace_again,
     );
 }

@@ -13,7 +13,7 @@ use lmp_factory::blocking::{Server, start};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::token::{LABEL, PIN, SO_PIN, SoftHsm, library, registration};
+use crate::common::token::SoftHsm;
 use crate::tracer::{self, Ended, Watch};
 
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_lmp-device-register");
@@ -116,7 +116,7 @@ pub(crate) struct Board {
     /// Where the key lives, if it is not a file.
     pub(crate) token: Option<SoftHsm>,
     /// What else is on that token.
-    foreign: Vec<String>,
+    pub(crate) foreign: Vec<String>,
 }
 
 static BOARDS: AtomicUsize = AtomicUsize::new(0);
@@ -136,34 +136,14 @@ impl Board {
         }
     }
 
-    /// A board with its key on a token, where somebody else keeps a key without any name.
-    pub(crate) fn with_token() -> Self {
-        let token = SoftHsm::new();
-        token.tool(LABEL, &["--keypairgen", "--key-type", "EC:prime256v1"]);
-        let mut board = Self::on(token);
-        board.foreign = ["private key ", "public key "].map(str::to_owned).into();
-        board
-    }
-
-    /// A board with its key on a token that it initialises itself.
-    pub(crate) fn with_blank_token() -> Self {
-        Self::on(SoftHsm::blank())
-    }
-
-    fn on(token: SoftHsm) -> Self {
-        let mut board = Self::new();
-        board.extra = [
-            "--hsm-module",
-            library("softhsm/libsofthsm2.so").to_str().unwrap(),
-            "--hsm-pin",
-            PIN,
-            "--hsm-so-pin",
-            SO_PIN,
-        ]
-        .map(str::to_owned)
-        .into();
-        board.token = Some(token);
-        board
+    /// One like this, with empty directories.
+    pub(crate) fn twin(&self) -> Self {
+        let mut twin = Self::new();
+        twin.name.clone_from(&self.name);
+        twin.extra.clone_from(&self.extra);
+        twin.foreign.clone_from(&self.foreign);
+        twin.token = self.token.as_ref().map(|_| SoftHsm::blank());
+        twin
     }
 
     pub(crate) fn sota(&self) -> PathBuf {
@@ -301,14 +281,10 @@ impl Board {
         ];
         match &self.token {
             None => wanted.extend([("pkey.pem", 0o600), ("sota.toml", 0o644)]),
-            Some(token) => {
+            Some(_) => {
                 // It holds the PIN.
                 wanted.push(("sota.toml", 0o600));
-                let objects = objects(token);
-                let pairs = [registration("01", "03"), registration("07", "09")];
-                if !pairs.map(|pair| self.with_foreign(pair)).contains(&objects) {
-                    return Err(format!("the token holds {objects:?}"));
-                }
+                self.token_holds_a_registration()?;
             }
         }
         let wanted = wanted
@@ -319,63 +295,6 @@ impl Board {
         }
         Ok(uuid)
     }
-}
-
-impl Board {
-    fn with_foreign(&self, mut ours: Vec<String>) -> Vec<String> {
-        ours.extend_from_slice(&self.foreign);
-        ours.sort();
-        ours
-    }
-
-    /// Nothing of a registration is left, and everything of others.
-    pub(crate) fn unregistered(&self) -> Result<(), String> {
-        let files = self.tree();
-        if !files.is_empty() {
-            return Err(format!("files are left:\n{files}"));
-        }
-        let Some(token) = &self.token else {
-            return Ok(());
-        };
-        let objects = objects(token);
-        if objects == self.with_foreign(Vec::new()) {
-            return Ok(());
-        }
-        Err(format!("the token holds {objects:?}"))
-    }
-
-    /// SoftHSM writes a token's own file in place at every login: cut off between emptying and
-    /// filling it, it loses the token with all that is on it, whatever its caller does.
-    pub(crate) fn lost_its_token(&self) -> bool {
-        let Some(token) = &self.token else {
-            return false;
-        };
-        let tokens = fs::read_dir(token.path("tokens")).unwrap();
-        tokens.map(Result::unwrap).any(|entry| {
-            let facts = fs::metadata(entry.path().join("token.object"));
-            facts.is_ok_and(|facts| facts.len() == 0)
-        })
-    }
-}
-
-/// Class, label and id of all objects on the token, the half made ones among them.
-fn objects(token: &SoftHsm) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for line in token.tool(LABEL, &["--list-objects"]).lines() {
-        if !line.starts_with(char::is_whitespace) {
-            let class = line.to_lowercase();
-            // What has no class is listed as data, with a number.
-            let class = class.split(" object").next().unwrap_or_default();
-            found.push(class.to_owned());
-        } else if let (Some(object), Some((name, value))) = (found.last_mut(), line.split_once(':'))
-            && ["label", "ID"].contains(&name.trim())
-        {
-            object.push(' ');
-            object.push_str(value.trim());
-        }
-    }
-    found.sort();
-    found
 }
 
 fn read_text(path: &Path) -> String {
