@@ -5,6 +5,7 @@
     reason = "these comments are help texts: [10] is a default, no link"
 )]
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -285,7 +286,32 @@ fn is_bare_flag(word: &str) -> bool {
     })
 }
 
-/// Parses the words of a command line, the program's name first.
+/// Options whose values are secret; `--hsm-module` may be a URI with a PIN.
+pub const SECRETS: [&str; 4] = ["api-token", "hsm-module", "hsm-pin", "hsm-so-pin"];
+
+impl CommandLine {
+    /// Sets options of [`SECRETS`] that were not typed, by their long names.
+    pub fn add_secrets(&mut self, secrets: BTreeMap<String, Secret>) {
+        let register = match &mut self.command {
+            Some(Command::Auto(register)) => register,
+            _ => &mut self.register,
+        };
+        for (name, secret) in secrets {
+            let place = match name.as_str() {
+                "api-token" => &mut register.api_token,
+                "hsm-module" => &mut register.hsm_module,
+                "hsm-pin" => &mut register.hsm_pin,
+                "hsm-so-pin" => &mut register.hsm_so_pin,
+                _ => continue,
+            };
+            *place = Some(secret);
+        }
+    }
+}
+
+/// Parses the words of a command line, the program's name first. A secret among them is copied by
+/// clap, and the kernel shows it in `/proc/PID/cmdline` for as long as the process lives: neither can
+/// be wiped, which is why the help prefers files.
 ///
 /// # Errors
 /// What clap says of words it does not understand; help and version are such "errors" too.

@@ -7,6 +7,7 @@ mod common;
 
 mod choosing;
 mod failing;
+mod memory;
 mod modules;
 mod odd;
 mod pins;
