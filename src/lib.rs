@@ -28,6 +28,7 @@ pub mod gateway;
 pub mod host;
 pub mod hsm_file;
 pub mod http;
+pub mod installed;
 pub mod journal;
 pub mod key;
 pub mod layers;
