@@ -19,7 +19,8 @@ pub enum Wait {
 /// The warning's text.
 pub fn start(unit: &str, wait: Wait) -> Result<(), String> {
     let remedy = format!("start it yourself: systemctl start {unit}");
-    // Its standard output is not ours: --json promises one object there.
+    // Its standard output is not ours: --json promises one object there. env_remove() copies the
+    // environment, PINs too; with env_clear() a shell would run a systemctl that is no program.
     let status = Command::new("systemctl")
         .args(match wait {
             Wait::ForStart => &["start"][..],

@@ -9,6 +9,7 @@ use crate::journal::{Journal, Phase, StagedFile, State};
 use crate::response::{
     ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, Registration,
 };
+use crate::secret::Secret;
 use crate::sota_toml::SotaToml;
 use crate::store::{Directory, PRIVATE, PUBLIC};
 use crate::ui::Reporter;
@@ -108,13 +109,14 @@ pub(super) fn install(
 }
 
 fn describe(sota: &Directory, state: &State) -> Result<Registered> {
-    let text = |name: &str| -> Result<String> {
-        let bytes = sota.read(name, ANSWER_LIMIT)?.unwrap_or_default();
-        String::from_utf8(bytes)
-            .map_err(|_| Error::new(Kind::Storage, format!("{name} is not UTF-8 text")))
+    let text = |name: &str| -> Result<Secret> {
+        let bytes = sota.read_secret(name, ANSWER_LIMIT)?.unwrap_or_default();
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Error::new(Kind::Storage, format!("{name} is not UTF-8 text")))?;
+        Ok(Secret::from(text))
     };
-    let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?)?;
-    let configuration = SotaToml::parse(&text(CONFIGURATION)?)?;
+    let certificate = DeviceCertificate::from_pem(text(CERTIFICATE)?.expose())?;
+    let configuration = SotaToml::parse(text(CONFIGURATION)?.expose())?;
     let State {
         request,
         factory,

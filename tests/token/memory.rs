@@ -24,9 +24,9 @@ const TOKEN: &str = "5ecr3t-the-api-token-of-this-very-board-9876";
 /// The bytes that are looked for; no two secrets end alike.
 const TAIL: usize = 16;
 
-/// Runs a registration on a token, and stops it whenever the backend is asked: each PIN stands in
-/// `pins` places then, and the API token in one until it is sent. After that, the HTTP client has
-/// buffers with it.
+/// Runs a registration on a token, and stops it whenever it asks the backend, and when it starts the
+/// update client: each PIN stands in `pins` places then, and the API token in one until it is sent.
+/// After that, the HTTP client has buffers with it.
 #[track_caller]
 fn assert_places(image: &Image, hsm: &SoftHsm, mut command: Command, pins: usize) {
     let backend = Backend::new();
@@ -43,7 +43,11 @@ fn assert_places(image: &Image, hsm: &SoftHsm, mut command: Command, pins: usize
     });
     hsm.show_to(&mut command);
     command.env("DEVICE_API", server.url());
-    command.args(["--start-daemon", "0", "--retry-for", "0"]);
+    command.args(["--retry-for", "0"]);
+    let (started, go_on) = (hsm.path("started"), hsm.path("go-on"));
+    let script =
+        format!("#!/bin/sh\n: >{started:?}\nwhile [ ! -e {go_on:?} ]; do /bin/sleep 0.02; done\n");
+    image.board().install_program("systemctl", &script);
     let running = start(command);
     for (method, token) in [("HEAD", Some(1)), ("POST", None)] {
         let Ok(request) = requests.recv_timeout(PATIENCE) else {
@@ -60,6 +64,17 @@ fn assert_places(image: &Image, hsm: &SoftHsm, mut command: Command, pins: usize
         }
         release.send(()).unwrap();
     }
+    // `sota.toml` is written by now.
+    while !started.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for secret in [PIN, SO_PIN] {
+        let found = places(running.pid(), &secret[secret.len() - TAIL..]);
+        // To start a program copies the environment.
+        let right = found.len() == pins || (pins == IN_ENVIRONMENT && found.len() == pins + 1);
+        assert!(right, "in the end: {secret} in {found:#?}");
+    }
+    std::fs::write(go_on, "").unwrap();
     running.end().expect(0);
     assert!(image.board().text("sota.toml").contains(PIN));
 }
@@ -124,6 +139,8 @@ fn from_files_of_their_own() {
 }
 
 /// The environment itself cannot be wiped: it is the second place.
+const IN_ENVIRONMENT: usize = 2;
+
 #[test]
 fn from_the_environment() {
     let (image, hsm) = devices();
@@ -132,5 +149,5 @@ fn from_the_environment() {
     command
         .env("LMP_HSM_PIN", PIN)
         .env("LMP_HSM_SO_PIN", SO_PIN);
-    assert_places(&image, &hsm, command, 2);
+    assert_places(&image, &hsm, command, IN_ENVIRONMENT);
 }
