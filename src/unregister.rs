@@ -7,7 +7,7 @@ use crate::args::UnregisterArgs;
 use crate::error::{Error, Kind, Result};
 use crate::host::HostFacts;
 use crate::journal::{self, Journal};
-use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, ROOT};
+use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, ROOT};
 use crate::settings;
 use crate::store::Directory;
 use crate::ui;
@@ -74,12 +74,11 @@ pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>
 /// The files of a registration that are there: ours, and the update client's database, whose
 /// presence alone makes a device count as registered.
 fn installed(sota: &Directory) -> Result<Vec<String>> {
-    let database = ["", "-wal", "-shm", "-journal"].map(|ending| format!("{DATABASE}{ending}"));
-    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION].map(str::to_owned);
+    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
     let mut found = Vec::new();
-    for name in ours.into_iter().chain(database) {
-        if sota.has(&name)? {
-            found.push(name);
+    for name in ours.into_iter().chain(DATABASE_FILES) {
+        if sota.has(name)? {
+            found.push(name.to_owned());
         }
     }
     Ok(found)

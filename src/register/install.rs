@@ -7,7 +7,7 @@ use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Journal, Phase, StagedFile, State};
 use crate::response::{
-    ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, Registration,
+    ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, Registration,
 };
 use crate::secret::Secret;
 use crate::sota_toml::SotaToml;
@@ -73,12 +73,7 @@ pub(super) fn stage(
         .collect();
     let mut superseded = Vec::new();
     // The update client's database names the old keys and would go on using them.
-    let database = ["-wal", "-shm", "-journal"].map(|ending| format!("{DATABASE}{ending}"));
-    let old = database
-        .iter()
-        .map(String::as_str)
-        .chain([DATABASE, CHAIN, PRIVATE_KEY]);
-    for name in old {
+    for name in DATABASE_FILES.into_iter().chain([CHAIN, PRIVATE_KEY]) {
         if !new.contains(&name) && sota.has(name)? {
             superseded.push(name.to_owned());
         }
