@@ -11,6 +11,7 @@ use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE
 use crate::settings;
 use crate::store::Directory;
 use crate::ui;
+use crate::update_client;
 
 mod token;
 
@@ -39,11 +40,8 @@ pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>
     }
     let facts = HostFacts::read(&sota, update_client_lock)?;
     if facts.update_client_running {
-        return Err(Error::new(
-            Kind::Busy,
-            format!("the update client is running: it holds {update_client_lock:?}"),
-        )
-        .hint("stop it first: systemctl stop aktualizr-lite"));
+        let unit = settings::update_client(settings::BUILD);
+        return Err(update_client::is_running(unit, update_client_lock));
     }
     let installed = installed(&sota)?;
     let mut names = installed.clone();

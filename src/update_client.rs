@@ -1,7 +1,9 @@
-//! Starts the update client once the device is registered.
+//! Starts the update client once the device is registered, and says that it runs when it must not.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::error::{Error, Kind};
 use crate::host::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
 
 /// Whether to wait until the client runs.
@@ -39,4 +41,14 @@ pub fn start(unit: &str, wait: Wait) -> Result<(), String> {
         )),
         Err(cause) => Err(format!("systemctl could not be run ({cause}); {remedy}")),
     }
+}
+
+/// A registration cannot change while `unit` uses it.
+#[must_use]
+pub fn is_running(unit: &str, lock: &Path) -> Error {
+    Error::new(
+        Kind::Busy,
+        format!("the update client is running: it holds {lock:?}"),
+    )
+    .hint(format!("stop it first: systemctl stop {unit}"))
 }
