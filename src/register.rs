@@ -87,6 +87,9 @@ pub fn rehearse(settings: &Settings) -> Result<Plan> {
     let sota = Directory::open(&settings.sota_dir)?;
     sota.check_writable()?;
     check_space(&sota)?;
+    if let trust @ Trust::File(_) = trust(settings) {
+        trust.roots()?;
+    }
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::peek(&sota)?;
     plan::decide(settings, &facts, journal.as_ref())
@@ -196,15 +199,18 @@ fn check_space(sota: &Directory) -> Result<()> {
 }
 
 fn connect(settings: &Settings) -> Result<Client> {
-    let trust = match &settings.ca_file {
-        Some(path) => Trust::File(path.clone()),
-        None => Trust::System,
-    };
     let mut urls = vec![&settings.device_api];
     if let Authorisation::DeviceGrant { base } = &settings.authorisation {
         urls.push(base);
     }
-    Client::new(&urls, &trust, None, settings.timeouts)
+    Client::new(&urls, &trust(settings), None, settings.timeouts)
+}
+
+fn trust(settings: &Settings) -> Trust {
+    match &settings.ca_file {
+        Some(path) => Trust::File(path.clone()),
+        None => Trust::System,
+    }
 }
 
 fn make_key(journal: &mut Journal, hsm: &mut Hsm<'_>) -> Result<DeviceKey> {

@@ -141,7 +141,12 @@ const VALUES: &[(&str, &str, &str, &str)] = {
         ("hsm-so-pin-file", "", "[secret]", token),
         ("hsm-allow-final-try", "true", "true", token),
         ("retry-for", "5", "5", ""),
-        ("ca-file", "\"/ca.pem\"", "/ca.pem", ""),
+        (
+            "ca-file",
+            "\"/etc/ssl/certs/ca-certificates.crt\"",
+            "/etc/ssl/certs/ca-certificates.crt",
+            "",
+        ),
         ("connect-timeout", "5", "5", ""),
         ("read-timeout", "5", "5", ""),
         ("request-timeout", "5", "5", ""),
