@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use super::hsm::Hsm;
 use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Kind, Result};
-use crate::journal::{Journal, Phase, StagedFile, State};
+use crate::installed::Configuration;
+use crate::journal::{Journal, KeyPlace, Phase, StagedFile, State};
+use crate::key::Ids;
 use crate::response::{
     ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, Registration,
 };
 use crate::secret::Secret;
+use crate::settings::DEFAULT_TOKEN_LABEL;
 use crate::sota_toml::SotaToml;
 use crate::store::{Directory, PRIVATE, PUBLIC};
 use crate::ui::Reporter;
@@ -89,6 +92,10 @@ pub(super) fn install(
     reporter: &Reporter,
 ) -> Result<Registered> {
     if journal.state().phase < Phase::Installed {
+        // Now, since only the old sota.toml knows, and it goes next.
+        if let Some(warning) = forsaken_pair(sota, &journal.state().key)? {
+            reporter.warn(&warning);
+        }
         hsm.store_certificate(&journal, sota)?;
         journal.install(sota)?;
     }
@@ -101,6 +108,36 @@ pub(super) fn install(
         reporter.warn(&error.full_message());
     }
     Ok(registered)
+}
+
+/// What an earlier registration leaves on a token that the new one does not use: nobody would ever
+/// remove it, since `unregister` knows the new one only.
+fn forsaken_pair(sota: &Directory, new: &KeyPlace) -> Result<Option<String>> {
+    let Configuration::Sound(old) = Configuration::read(sota)? else {
+        return Ok(None);
+    };
+    let (Some(module), Some(ids)) = (old.value("p11", "module"), old.token_ids()) else {
+        return Ok(None);
+    };
+    let token = old.value("p11", "label").unwrap_or(DEFAULT_TOKEN_LABEL);
+    if matches!(new, KeyPlace::Token { label, .. } if label == token) {
+        return Ok(None);
+    }
+    let Ids { key, certificate } = ids;
+    let word = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let delete = [("privkey", key), ("pubkey", key), ("cert", certificate)].map(|(kind, id)| {
+        format!(
+            "pkcs11-tool --module {} --token-label {} --login --delete-object --type {kind} --id \
+             {id:02x}",
+            word(module),
+            word(token),
+        )
+    });
+    Ok(Some(format!(
+        "the old key pair stays on the token {token:?} of {module:?}: key id {key:02x}, certificate id \
+         {certificate:02x}; if nothing else uses it, remove it: {}",
+        delete.join(" && ")
+    )))
 }
 
 fn describe(sota: &Directory, state: &State) -> Result<Registered> {
