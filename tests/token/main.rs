@@ -12,6 +12,7 @@ mod modules;
 mod odd;
 mod pins;
 mod registering;
+mod rehearsing;
 mod replacing;
 mod secrets;
 mod tpm;
