@@ -24,7 +24,7 @@ const TEXT_LIMIT: usize = 64 * 1024;
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a file that is there and unusable.
 pub fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
-    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
+    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), Secret::from(value))]);
     layers.push_below(Layer {
         origin: Origin::Default,
         values: one("api-token-file", TOKEN_FILE.to_owned()),
@@ -36,7 +36,7 @@ pub fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
             values: one("apps", apps),
         });
     }
-    let mut add = |values: BTreeMap<String, String>, origin: Origin| {
+    let mut add = |values: BTreeMap<String, Secret>, origin: Origin| {
         layers.push_above(Layer { origin, values });
     };
     if let Some(path) = variable("TOKEN_FILE")? {
@@ -68,11 +68,10 @@ pub fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
         path,
     )) = hsm(settings)?
     {
-        let secret = |value: Secret| value.expose().to_owned();
         let values = [
-            ("hsm-module", module),
-            ("hsm-pin", secret(pin)),
-            ("hsm-so-pin", secret(so_pin)),
+            ("hsm-module", module.into()),
+            ("hsm-pin", pin),
+            ("hsm-so-pin", so_pin),
         ];
         let values = values.map(|(name, value)| (name.to_owned(), value));
         add(BTreeMap::from(values), Origin::File(path));
@@ -120,8 +119,7 @@ fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
     if !is_there(&path) {
         return Ok(None);
     }
-    let text = Secret::from(read_text(&path, TEXT_LIMIT)?);
-    match hsm_file::parse(text.expose()) {
+    match hsm_file::parse(&read_text(&path, TEXT_LIMIT)?) {
         Ok(file) => Ok(Some((file, path))),
         Err(error) => {
             let hint = error.hint_text().unwrap_or_default().to_owned();

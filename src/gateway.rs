@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
+use zeroize::Zeroizing;
 
 use crate::certificate::{self, DeviceCertificate};
 use crate::error::{Error, Kind, Result};
@@ -60,8 +61,7 @@ pub fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Healt
         let warnings = token.log_in()?;
         (key_on_token(token, ids, &certificate)?, warnings)
     } else {
-        let pem = zeroize::Zeroizing::new(text(PRIVATE_KEY)?);
-        let key = DeviceKey::software(SoftwareKey::from_pem(&pem)?);
+        let key = DeviceKey::software(SoftwareKey::from_pem(&text(PRIVATE_KEY)?)?);
         (key, Vec::new())
     };
     certificate
@@ -108,7 +108,7 @@ pub fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSettings,
         return Ok(None);
     };
     let ids = configuration.token_ids();
-    let (Some(pin), Some(ids)) = (value("pass"), ids) else {
+    let (Some(pin), Some(ids)) = (configuration.secret("p11", "pass"), ids) else {
         return Err(unregistered(Error::configuration(
             "p11.pass is missing, or an id in [p11] is no hexadecimal number",
         )));
@@ -117,7 +117,7 @@ pub fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSettings,
         TokenSettings {
             module: module.to_owned(),
             choice: TokenChoice::labelled(value("label").unwrap_or(DEFAULT_TOKEN_LABEL)),
-            pin: pin.into(),
+            pin: pin.clone(),
             so_pin: None,
             // To look is never worth the risk.
             allow_final_try: false,
@@ -143,15 +143,17 @@ fn key_on_token(token: &Token, ids: Ids, certificate: &DeviceCertificate) -> Res
     token.find_key(ids).map(DeviceKey::on_token)
 }
 
-fn read(sota: &Directory, name: &str) -> Result<String> {
-    let bytes = sota.read(name, ANSWER_LIMIT)?.ok_or_else(|| {
+fn read(sota: &Directory, name: &str) -> Result<Zeroizing<String>> {
+    let bytes = sota.read_secret(name, ANSWER_LIMIT)?.ok_or_else(|| {
         Error::configuration(format!(
             "this device is not registered: {:?} does not exist",
             sota.path().join(name)
         ))
         .hint("register it: lmp-device-register")
     })?;
-    String::from_utf8(bytes).map_err(|_| Error::configuration(format!("{name} is not UTF-8 text")))
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Error::configuration(format!("{name} is not UTF-8 text")))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// On the disk, what would make an answer unacceptable makes a registration unusable.

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::MlockAllFlags;
 use rustix::process::{Flock, FlockType, Resource, Rlimit};
+use zeroize::Zeroizing;
 
 use crate::args::RegisterArgs;
 use crate::error::{Error, Kind, Result};
@@ -88,7 +89,7 @@ pub fn credentials() -> Result<Option<Layer>> {
     })?;
     Ok(Some(Layer {
         origin: Origin::Credential(API_TOKEN),
-        values: BTreeMap::from([("api-token-file".to_owned(), file.to_owned())]),
+        values: BTreeMap::from([("api-token-file".to_owned(), file.into())]),
     }))
 }
 
@@ -143,16 +144,20 @@ fn variable_or_credential(
     variable: &'static str,
     credential_name: &'static str,
 ) -> Result<Option<FoundSecret>> {
-    match std::env::var_os(variable).map(std::ffi::OsString::into_string) {
-        Some(Ok(value)) if !value.is_empty() => {
-            Ok(Some((Secret::from(value), Origin::Environment(variable))))
-        }
-        // The value is not quoted: it is a secret, however it is spelt.
-        Some(Err(_)) => Err(Error::configuration(format!(
-            "the variable {variable} is not UTF-8"
-        ))),
-        _ => credential(credential_name),
-    }
+    let Some(value) = secret_variable(variable) else {
+        return credential(credential_name);
+    };
+    // The value is not quoted: it is a secret, however it is spelt.
+    let value = std::str::from_utf8(&value)
+        .map_err(|_| Error::configuration(format!("the variable {variable} is not UTF-8")))?;
+    Ok(Some((Secret::from(value), Origin::Environment(variable))))
+}
+
+/// The environment itself stays as it is: to change it takes unsafe code, and the kernel shows what
+/// a process was started with in any case. Programs that we start do not get it.
+fn secret_variable(name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let value = Zeroizing::new(std::env::var_os(name)?.into_encoded_bytes());
+    (!value.is_empty()).then_some(value)
 }
 
 /// What systemd's `LoadCredential=` hands over.
@@ -174,8 +179,8 @@ fn secret_file(path: &Path) -> Result<FoundSecret> {
 
 /// The first line of a file with a secret, without its end: white space may belong to it.
 fn first_line(path: &Path) -> Result<Secret> {
-    let text = Secret::from(read_text(path, TEXT_LIMIT)?);
-    match text.expose().lines().next() {
+    let text = read_text(path, TEXT_LIMIT)?;
+    match text.lines().next() {
         Some(line) if !line.trim().is_empty() => Ok(Secret::from(line)),
         _ => Err(Error::configuration(format!(
             "the first line of {path:?} is empty"
@@ -214,8 +219,8 @@ pub fn configuration(directory: Option<&Path>) -> Result<Layers> {
         paths.extend(names.into_iter().map(|name| parts.join(name)));
     }
     for path in paths.into_iter().filter(|path| is_there(path)) {
-        let text = Secret::from(read_text(&path, TEXT_LIMIT)?);
-        layers.push_above(layers::parse(&path, text.expose())?);
+        let text = read_text(&path, TEXT_LIMIT)?;
+        layers.push_above(layers::parse(&path, &text)?);
     }
     Ok(layers)
 }
@@ -232,8 +237,11 @@ pub fn options_of_environment() -> BTreeSet<&'static str> {
     .into_iter()
     .filter(|(variable, _)| {
         // An empty PIN is one that is not set; the others are then errors.
-        let secret = [HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE].contains(variable);
-        std::env::var_os(variable).is_some_and(|value| !(secret && value.is_empty()))
+        if [HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE].contains(variable) {
+            secret_variable(variable).is_some()
+        } else {
+            std::env::var_os(variable).is_some()
+        }
     })
     .map(|(_, option)| option)
     .collect()

@@ -3,6 +3,8 @@
 //! A file that is incomplete or misspelt is an error: falling back to a software key would give
 //! the device a weaker identity than its owner asked for.
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -81,7 +83,8 @@ pub fn parse(text: &str) -> Result<HsmFile> {
 /// One word without expansions (POSIX shell, section 2.2): `None` if a shell would do more than
 /// take off quotes, or if something but a comment follows.
 fn shell_word(source: &str) -> Option<Secret> {
-    let mut word = zeroize::Zeroizing::new(String::new());
+    // Never larger than its source: a word that grows would leave copies of itself behind.
+    let mut word = Zeroizing::new(String::with_capacity(source.len()));
     let mut characters = source.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
@@ -107,15 +110,14 @@ fn shell_word(source: &str) -> Option<Secret> {
                 return None;
             }
             ' ' | '\t' => {
-                let rest: String = characters.collect();
-                let rest = rest.trim_start();
-                return (rest.is_empty() || rest.starts_with('#'))
-                    .then(|| Secret::from(word.as_str()));
+                // What follows may be a part of the PIN that somebody forgot to quote.
+                let next = characters.find(|next| !next.is_whitespace());
+                return next.is_none_or(|next| next == '#').then(|| word.into());
             }
             plain => word.push(plain),
         }
     }
-    Some(Secret::from(word.as_str()))
+    Some(word.into())
 }
 
 #[cfg(test)]

@@ -37,6 +37,47 @@ pub enum Trust {
     Roots(Vec<CertificateDer<'static>>),
 }
 
+impl Trust {
+    /// What to verify servers with.
+    ///
+    /// # Errors
+    /// [`Kind::Configuration`] if a file is unreadable, or nobody is trusted.
+    pub fn roots(&self) -> Result<RootCertStore> {
+        let mut store = RootCertStore::empty();
+        let hint = "give --ca-file FILE, or set SSL_CERT_FILE";
+        match self {
+            Trust::System => {
+                let found = rustls_native_certs::load_native_certs();
+                let (added, _) = store.add_parsable_certificates(found.certs);
+                if added == 0 {
+                    let error = Error::configuration("this device has no CA certificates to trust");
+                    return Err(match found.errors.into_iter().next() {
+                        Some(cause) => error.because(cause),
+                        None => error,
+                    }
+                    .hint(hint));
+                }
+            }
+            Trust::File(path) => {
+                for root in read_roots(path)? {
+                    store.add(root).map_err(|cause| {
+                        Error::configuration(format!("{path:?} holds a damaged certificate"))
+                            .because(cause)
+                    })?;
+                }
+            }
+            Trust::Roots(roots) => {
+                for root in roots {
+                    store.add(root.clone()).map_err(|cause| {
+                        Error::configuration("root.crt holds a damaged certificate").because(cause)
+                    })?;
+                }
+            }
+        }
+        Ok(store)
+    }
+}
+
 /// The device's certificate and key, for mTLS.
 #[derive(Debug, Clone)]
 pub struct ClientIdentity {
@@ -103,8 +144,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that talks to the servers of `urls`. The trust store is read only if TLS may be
-    /// spoken.
+    /// A client that talks to the servers of `urls`. The system's trust store is read only if TLS may
+    /// be spoken; a file that somebody named is read always, so that a wrong one is noticed.
     ///
     /// # Errors
     /// [`Kind::Configuration`] if there is nobody to trust.
@@ -114,10 +155,10 @@ impl Client {
         identity: Option<ClientIdentity>,
         timeouts: Timeouts,
     ) -> Result<Self> {
-        let roots = if urls.iter().any(|url| url.scheme() == "https") || has_tls_proxy() {
-            roots(trust)?
-        } else {
-            RootCertStore::empty()
+        let may_speak_tls = || urls.iter().any(|url| url.scheme() == "https") || has_tls_proxy();
+        let roots = match trust {
+            Trust::System if !may_speak_tls() => RootCertStore::empty(),
+            _ => trust.roots()?,
         };
         let tls = tls_configuration(roots, identity)?;
         let connections = Connections::builder()
@@ -318,41 +359,6 @@ fn has_tls_proxy() -> bool {
         .into_iter()
         .filter_map(std::env::var_os)
         .any(|value| value.to_string_lossy().starts_with("https:"))
-}
-
-fn roots(trust: &Trust) -> Result<RootCertStore> {
-    let mut store = RootCertStore::empty();
-    let hint = "give --ca-file FILE, or set SSL_CERT_FILE";
-    match trust {
-        Trust::System => {
-            let found = rustls_native_certs::load_native_certs();
-            let (added, _) = store.add_parsable_certificates(found.certs);
-            if added == 0 {
-                let error = Error::configuration("this device has no CA certificates to trust");
-                return Err(match found.errors.into_iter().next() {
-                    Some(cause) => error.because(cause),
-                    None => error,
-                }
-                .hint(hint));
-            }
-        }
-        Trust::File(path) => {
-            for root in read_roots(path)? {
-                store.add(root).map_err(|cause| {
-                    Error::configuration(format!("{path:?} holds a damaged certificate"))
-                        .because(cause)
-                })?;
-            }
-        }
-        Trust::Roots(roots) => {
-            for root in roots {
-                store.add(root.clone()).map_err(|cause| {
-                    Error::configuration("root.crt holds a damaged certificate").because(cause)
-                })?;
-            }
-        }
-    }
-    Ok(store)
 }
 
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>> {

@@ -10,10 +10,11 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory as _};
-use toml_edit::{DocumentMut, Item, Value};
+use toml_edit::{Document, Item, Value};
 
 use crate::args::{self, CommandLine};
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::settings::Origin;
 
 /// Options that make no sense in a file, or that decide which files are read.
@@ -25,7 +26,7 @@ pub struct Layer {
     /// Where they came from.
     pub origin: Origin,
     /// Long option name to value, as it would be typed.
-    pub values: BTreeMap<String, String>,
+    pub values: BTreeMap<String, Secret>,
 }
 
 /// Names only: values may be PINs.
@@ -55,25 +56,20 @@ impl Layers {
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find_map(|layer| layer.values.get(name));
-        value.map(String::as_str)
+        value.map(Secret::expose)
     }
 
-    /// Adds to the words of a command line what they leave open and `shadowed` does not cover: the
-    /// names of options that the environment sets. Returns the words, and where those that were
-    /// added came from.
+    /// What the words of a command line leave open and `shadowed` does not cover: the names of
+    /// options that the environment sets.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Configuration`] for a value that could not be typed either.
-    pub fn complete(
-        &self,
-        words: &[OsString],
-        shadowed: &BTreeSet<&str>,
-    ) -> Result<(Vec<OsString>, Origins)> {
-        let mut completed = words.to_vec();
-        let mut origins = Origins::new();
+    /// [`crate::error::Kind::Configuration`] for a value that could not be typed either, or for two
+    /// of one layer that contradict each other.
+    pub fn complete(&self, words: &[OsString], shadowed: &BTreeSet<&str>) -> Result<Additions> {
+        let mut additions = Additions::default();
         let Ok(matches) = args::matches(words.iter().cloned()) else {
             // What is wrong with them is said when they are parsed for good.
-            return Ok((completed, origins));
+            return Ok(additions);
         };
         let (command, known) = command_options(&matches);
         let mut taken: BTreeSet<String> = known
@@ -88,17 +84,38 @@ impl Layers {
                 if !known.contains(name) || taken.contains(&slot(name)) {
                     continue;
                 }
-                if let Some(word) = word(&command, name, value) {
-                    check_alone(&matches, name, &word, origin)?;
-                    completed.push(word);
+                if added.contains(&slot(name)) {
+                    return Err(contradiction(name, origin));
                 }
-                origins.insert(name.clone(), origin.clone());
+                if args::SECRETS.contains(&name.as_str()) {
+                    additions.secrets.insert(name.clone(), value.clone());
+                } else if let Some(word) = word(&command, name, value.expose()) {
+                    check_alone(&matches, name, &word, origin)?;
+                    additions.words.push(word);
+                }
+                additions.origins.insert(name.clone(), origin.clone());
                 added.push(slot(name));
             }
             taken.extend(added);
         }
-        Ok((completed, origins))
+        Ok(additions)
     }
+}
+
+/// What layers add to a command line.
+#[derive(Debug, Default)]
+pub struct Additions {
+    /// Words to append.
+    pub words: Vec<OsString>,
+    /// Values of [`args::SECRETS`], past the parser: it keeps copies that nobody can wipe.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where all of them came from.
+    pub origins: Origins,
+}
+
+fn contradiction(name: &str, origin: &Origin) -> Error {
+    Error::configuration(format!("{origin} sets both {} and {name}", slot(name)))
+        .hint("leave one of them out")
 }
 
 /// Where values that nobody typed came from, by long option name.
@@ -172,7 +189,7 @@ fn check_alone(matches: &ArgMatches, name: &str, word: &OsString, origin: &Origi
 /// wrong kind.
 pub fn parse(path: &Path, text: &str) -> Result<Layer> {
     // The parser's own message quotes the line, which may hold a PIN.
-    let document: DocumentMut = text.parse().map_err(|cause: toml_edit::TomlError| {
+    let document = Document::parse(text).map_err(|cause| {
         let line = cause.span().map_or(0, |span| {
             text.bytes()
                 .take(span.start)
@@ -187,8 +204,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Layer> {
     })?;
     let known = option_names();
     let mut values = BTreeMap::new();
-    for (name, item) in document.as_table() {
-        if !known.iter().any(|option| option == name) {
+    // By value, so that a PIN is moved and not copied.
+    for (name, item) in document.into_table() {
+        if !known.contains(&name) {
             return Err(Error::configuration(format!(
                 "{path:?} sets {name:?}, which is no option"
             ))
@@ -197,7 +215,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Layer> {
         let value = plain_value(item).ok_or_else(|| {
             Error::configuration(format!("{path:?}: {name} is no text, number or boolean"))
         })?;
-        values.insert(name.to_owned(), value);
+        values.insert(name, value);
     }
     Ok(Layer {
         origin: Origin::File(path.to_owned()),
@@ -205,17 +223,17 @@ pub fn parse(path: &Path, text: &str) -> Result<Layer> {
     })
 }
 
-fn plain_value(item: &Item) -> Option<String> {
-    match item.as_value()? {
-        Value::String(text) => Some(text.value().clone()),
-        Value::Integer(number) => Some(number.value().to_string()),
-        Value::Boolean(flag) => Some(flag.value().to_string()),
+fn plain_value(item: Item) -> Option<Secret> {
+    match item.into_value().ok()? {
+        Value::String(text) => Some(text.into_value().into()),
+        Value::Integer(number) => Some(number.value().to_string().into()),
+        Value::Boolean(flag) => Some(flag.value().to_string().into()),
         Value::Array(items) => {
             let texts = items
                 .iter()
                 .map(Value::as_str)
                 .collect::<Option<Vec<_>>>()?;
-            Some(texts.join(","))
+            Some(texts.join(",").into())
         }
         _ => None,
     }
@@ -246,7 +264,7 @@ mod tests {
         let layer =
             read("factory = \"acme\"\nforce = true\nretry-for = 5\ntags = [\"a\", \"b\"]\n");
         let layer = layer.unwrap();
-        let value = |name| layer.values.get(name).map(String::as_str);
+        let value = |name| layer.values.get(name).map(Secret::expose);
         assert_eq!(value("factory"), Some("acme"));
         assert_eq!(value("force"), Some("true"));
         assert_eq!(value("retry-for"), Some("5"));
@@ -293,9 +311,14 @@ mod tests {
             .chain(typed)
             .map(OsString::from)
             .collect();
-        let (words, origins) = all.complete(&words, &shadowed.iter().copied().collect())?;
+        let added = all.complete(&words, &shadowed.iter().copied().collect())?;
+        let words = [words, added.words].concat();
         let text = words[1..].join(std::ffi::OsStr::new(" "));
-        Ok((text.into_string().unwrap(), origins))
+        let mut text = text.into_string().unwrap();
+        for (name, value) in added.secrets {
+            text.extend([" ", &name, " past clap: ", value.expose()]);
+        }
+        Ok((text, added.origins))
     }
 
     #[test]
@@ -323,6 +346,22 @@ mod tests {
             "--api-token-file=/above"
         );
         assert_eq!(complete(&layers, &["-T", "x"], &[]).unwrap().0, "-T x");
+        let both = ["hsm-pin = \"1\"\nhsm-pin-file = \"/pin\""];
+        let error = complete(&both, &[], &[]).unwrap_err().full_message();
+        assert!(error.contains("/c.toml"), "{error}");
+        assert!(error.contains("both hsm-pin and hsm-pin-file"), "{error}");
+    }
+
+    #[test]
+    fn the_parser_of_words_never_sees_a_secret_of_a_file() {
+        let layers = ["api-token = \"t\"\nhsm-module = \"/m\"\nhsm-pin = 12\nname = \"n\""];
+        let (words, origins) = complete(&layers, &[], &[]).unwrap();
+        assert_eq!(
+            words,
+            " --name=n api-token past clap: t hsm-module past clap: /m hsm-pin past clap: 12"
+                .trim_start()
+        );
+        assert_eq!(origins.len(), 4);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod gateway;
 pub mod host;
 pub mod hsm_file;
 pub mod http;
+pub mod installed;
 pub mod journal;
 pub mod key;
 pub mod layers;
@@ -49,7 +50,7 @@ pub mod version;
 
 use args::{Command, CommandLine, CommonArgs, RegisterArgs};
 use error::{Error, Kind, Result};
-use layers::Origins;
+use layers::{Additions, Origins};
 use settings::{Settings, Sources};
 use ui::Reporter;
 use update_client::Wait;
@@ -71,7 +72,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let mut reporter = Reporter::new(typed.common.json, typed.common.verbose);
-    let done = complete(&words, &typed).and_then(|(line, origins)| {
+    let done = complete(words, &typed).and_then(|(line, origins)| {
         // A configuration file may have asked for JSON.
         reporter = Reporter::new(line.common.json, line.common.verbose);
         carry_out(line, &origins, &reporter)
@@ -86,7 +87,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// The command line with what files add to it.
-fn complete(words: &[OsString], typed: &CommandLine) -> Result<(CommandLine, Origins)> {
+fn complete(words: Vec<OsString>, typed: &CommandLine) -> Result<(CommandLine, Origins)> {
     let mut layers = host::configuration(typed.common.config_dir.as_deref())?;
     if let Some(Command::Auto(_)) = typed.command {
         let sota_dir = match (&typed.common.sota_dir, layers.value("sota-dir")) {
@@ -98,11 +99,16 @@ fn complete(words: &[OsString], typed: &CommandLine) -> Result<(CommandLine, Ori
     if let Some(credentials) = host::credentials()? {
         layers.push_above(credentials);
     }
-    let (words, origins) = layers.complete(words, &host::options_of_environment())?;
-    let line = args::parse(words).map_err(|_| {
+    let Additions {
+        words: added,
+        secrets,
+        origins,
+    } = layers.complete(&words, &host::options_of_environment())?;
+    let mut line = args::parse(words.into_iter().chain(added)).map_err(|_| {
         Error::configuration("the settings of files and the command line contradict each other")
             .hint("compare them: lmp-device-register --dry-run --verbose")
     })?;
+    line.add_secrets(secrets);
     Ok((line, origins))
 }
 
@@ -113,9 +119,9 @@ fn carry_out(line: CommandLine, origins: &Origins, reporter: &Reporter) -> Resul
         register,
     } = line;
     match command {
-        None => register_device(&common, &register, origins, Wait::ForStart, reporter),
+        None => register_device(&common, register, origins, Wait::ForStart, reporter),
         Some(Command::Auto(register)) => {
-            register_device(&common, &register, origins, Wait::OnlyQueue, reporter)
+            register_device(&common, *register, origins, Wait::OnlyQueue, reporter)
         }
         Some(Command::Check(check)) => {
             let sota_dir = settings::sota_dir(&common);
@@ -148,13 +154,16 @@ fn resolve(common: &CommonArgs, args: &RegisterArgs, origins: &Origins) -> Resul
 
 fn register_device(
     common: &CommonArgs,
-    args: &RegisterArgs,
+    args: RegisterArgs,
     origins: &Origins,
     wait: Wait,
     reporter: &Reporter,
 ) -> Result<()> {
-    let settings = resolve(common, args, origins)?;
-    if args.dry_run {
+    let settings = resolve(common, &args, origins)?;
+    let dry_run = args.dry_run;
+    // A URI in it may hold the PIN, which the settings have by now.
+    drop(args);
+    if dry_run {
         reporter.rehearsed(&settings, &register::rehearse(&settings)?);
         return Ok(());
     }

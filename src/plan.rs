@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::HostFacts;
 use crate::journal::{Beginning, KeyPlace, Phase, State, UuidOrigin};
 use crate::settings::{KeySetting, Settings};
+use crate::update_client;
 
 /// What a run does.
 #[derive(Debug, Clone)]
@@ -33,17 +34,10 @@ pub fn decide(settings: &Settings, facts: &HostFacts, journal: Option<&State>) -
         update_client_running,
     } = facts;
     if *update_client_running {
-        return Err(Error::new(
-            Kind::Busy,
-            format!(
-                "the update client is running: it holds {:?}",
-                settings.update_client_lock
-            ),
-        )
-        .hint(format!(
-            "stop it first: systemctl stop {}",
-            settings.update_client
-        )));
+        return Err(update_client::is_running(
+            settings.update_client,
+            &settings.update_client_lock,
+        ));
     }
     let registered = || {
         let file = registered_by.as_ref().filter(|_| !settings.force)?;

@@ -18,12 +18,14 @@ use crate::ui::Reporter;
 mod backend;
 mod hsm;
 mod install;
+mod rehearsal;
 
 use backend::{Backend, Failure, ask, find_backend};
 use hsm::Hsm;
 use install::{install, stage};
 
 pub use install::Registered;
+pub use rehearsal::{Rehearsal, RehearsedToken, rehearse};
 
 /// What must be free before a key is made: bytes for journal and files, and names for them.
 const SPACE_NEEDED: (u64, u64) = (256 * 1024, 16);
@@ -77,19 +79,6 @@ pub fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> 
         }
     };
     install(&sota, installable, &mut hsm, reporter)
-}
-
-/// What [`register`] would do; changes nothing.
-///
-/// # Errors
-/// As [`register`], as far as it can be told.
-pub fn rehearse(settings: &Settings) -> Result<Plan> {
-    let sota = Directory::open(&settings.sota_dir)?;
-    sota.check_writable()?;
-    check_space(&sota)?;
-    let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
-    let journal = Journal::peek(&sota)?;
-    plan::decide(settings, &facts, journal.as_ref())
 }
 
 fn lock_memory(settings: &Settings, reporter: &Reporter) -> Result<()> {
@@ -196,15 +185,18 @@ fn check_space(sota: &Directory) -> Result<()> {
 }
 
 fn connect(settings: &Settings) -> Result<Client> {
-    let trust = match &settings.ca_file {
-        Some(path) => Trust::File(path.clone()),
-        None => Trust::System,
-    };
     let mut urls = vec![&settings.device_api];
     if let Authorisation::DeviceGrant { base } = &settings.authorisation {
         urls.push(base);
     }
-    Client::new(&urls, &trust, None, settings.timeouts)
+    Client::new(&urls, &trust(settings), None, settings.timeouts)
+}
+
+fn trust(settings: &Settings) -> Trust {
+    match &settings.ca_file {
+        Some(path) => Trust::File(path.clone()),
+        None => Trust::System,
+    }
 }
 
 fn make_key(journal: &mut Journal, hsm: &mut Hsm<'_>) -> Result<DeviceKey> {

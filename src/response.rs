@@ -27,6 +27,8 @@ pub const CONFIGURATION: &str = "sota.toml";
 pub const PRIVATE_KEY: &str = "pkey.pem";
 /// The update client's database.
 pub const DATABASE: &str = "sql.db";
+/// The database and what SQLite keeps beside it; last what makes a device count as registered.
+pub const DATABASE_FILES: [&str; 4] = ["sql.db-wal", "sql.db-shm", "sql.db-journal", DATABASE];
 
 /// The name of a file that a backend may send: letters, digits, `.`, `_` and `-`, no leading dot,
 /// and none of the files that are ours or the update client's.

@@ -1,12 +1,14 @@
 //! Text that must not be seen: API tokens and PINs.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-/// A secret text. `Debug` shows nothing of it and the memory is wiped on drop.
+/// A secret text. `Debug` shows nothing of it; clones share one place in memory, which is wiped
+/// when the last of them is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// The text itself, for the one place that sends it.
@@ -18,13 +20,19 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(Arc::new(Zeroizing::new(text)))
+    }
+}
+
+impl From<Zeroizing<String>> for Secret {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(Arc::new(text))
     }
 }
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Self(Zeroizing::new(text.to_owned()))
+        Self::from(text.to_owned())
     }
 }
 

@@ -216,6 +216,12 @@ impl Settings {
     }
 }
 
+/// The update client's systemd unit.
+#[must_use]
+pub fn update_client(build: BuildDefaults) -> &'static str {
+    build.update_client.unwrap_or("aktualizr-lite")
+}
+
 /// The update client's lock file unless told otherwise.
 #[must_use]
 pub fn update_client_lock() -> PathBuf {
@@ -278,7 +284,7 @@ pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
             .unwrap_or_default(),
         use_ostree_server: r.flag("use-ostree-server", args.use_ostree_server, true),
         start_daemon: r.flag("start-daemon", args.start_daemon, true),
-        update_client: build.update_client.unwrap_or("aktualizr-lite"),
+        update_client: update_client(build),
         update_client_lock: args
             .update_client_lock
             .clone()

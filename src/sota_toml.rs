@@ -1,18 +1,26 @@
 //! Pure: reads `sota.toml`, merges `[p11]` into it, and stays inside what both of its readers
 //! take: the update client, which reads it as INI, and the configuration daemon, which reads TOML.
 
-use std::fmt::Write as _;
-
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{Document, Item, RawString, Value};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::key::Ids;
+use crate::secret::Secret;
 
-/// A configuration that both readers take.
+/// A configuration that both readers take. It may hold a PIN.
 #[derive(Debug, Clone)]
 pub struct SotaToml {
-    text: String,
-    document: DocumentMut,
+    text: Secret,
+    values: Vec<Entry>,
+}
+
+/// A text in a section.
+#[derive(Debug, Clone)]
+struct Entry {
+    section: String,
+    key: String,
+    value: Secret,
 }
 
 /// The section that tells both readers about the token.
@@ -40,27 +48,49 @@ impl SotaToml {
     /// # Errors
     /// [`crate::error::Kind::Answer`] if either reader would fail or misread a line.
     pub fn parse(text: &str) -> Result<Self> {
-        let document: DocumentMut = text
-            .parse()
-            .map_err(|cause: toml_edit::TomlError| unfit(cause.message().to_owned()))?;
+        // Borrowed, so that the parser copies nothing but the values, and those are taken from it.
+        let document = Document::parse(text).map_err(|cause| unfit(cause.message().to_owned()))?;
         check_ini(text)?;
-        check_values(document.as_table())?;
+        let mut values = Vec::new();
+        for (section, item) in document.into_table() {
+            match item {
+                Item::Table(table) if !table.is_dotted() => {
+                    for (key, item) in table {
+                        let value = plain_text(text, &format!("{section}.{key}"), item)?;
+                        values.extend(value.map(|value| Entry {
+                            section: section.clone(),
+                            key,
+                            value,
+                        }));
+                    }
+                }
+                Item::Value(_) => drop(plain_text(text, &section, item)?),
+                _ => return Err(unfit(format!("{section} is no plain section"))),
+            }
+        }
         Ok(Self {
-            text: text.to_owned(),
-            document,
+            text: text.into(),
+            values,
         })
     }
 
     /// The text to write.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        self.text.expose()
     }
 
     /// The string at `section.key`.
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> Option<&str> {
-        self.document.get(section)?.get(key)?.as_str()
+        self.secret(section, key).map(Secret::expose)
+    }
+
+    /// The same without a copy.
+    #[must_use]
+    pub fn secret(&self, section: &str, key: &str) -> Option<&Secret> {
+        let wanted = |entry: &&Entry| entry.section == section && entry.key == key;
+        self.values.iter().find(wanted).map(|entry| &entry.value)
     }
 
     /// The ids of the token's objects, if there are any: two hex digits each.
@@ -133,30 +163,48 @@ impl SotaToml {
             ("tls_clientcert_id", certificate_id),
         ];
         pairs.extend(label.map(|label| ("label", label)));
-        if self.document.contains_key("p11") {
-            let mut document = self.document.clone();
-            let section = document["p11"]
-                .as_table_mut()
-                .ok_or_else(|| unfit("p11 is no section"))?;
-            // A label of the backend's would send the readers to another token.
-            section.remove("label");
-            for (key, value) in pairs {
-                section.insert(key, toml_edit::value(value));
+        let text = self.text();
+        // Values are checked by `suits_both` before anything is created: they need no escapes.
+        let lines = pairs
+            .iter()
+            .map(|(key, value)| [key, " = \"", value, "\"\n"]);
+        let room: usize = lines.clone().flatten().map(str::len).sum();
+        // A buffer that grows would leave the PIN behind.
+        let mut merged = Zeroizing::new(String::with_capacity(text.len() + room + 16));
+        let mut in_section = false;
+        let mut found = false;
+        for line in text.split_inclusive('\n') {
+            let plain = line.trim();
+            if plain.starts_with('[') {
+                in_section = plain == P11_HEADER;
             }
-            return Self::parse(&document.to_string());
+            let key = plain.split_once('=').map(|(key, _)| key.trim_end());
+            // A label of the backend's would send the readers to another token.
+            let ours = |key| key == "label" || pairs.iter().any(|(name, _)| *name == key);
+            if !(in_section && key.is_some_and(ours)) {
+                merged.push_str(line);
+            }
+            if plain == P11_HEADER {
+                found = true;
+                if !line.ends_with('\n') {
+                    merged.push('\n');
+                }
+                merged.extend(lines.clone().flatten());
+            }
         }
-        let mut text = self.text.clone();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
+        if !found {
+            if !text.is_empty() && !text.ends_with('\n') {
+                merged.push('\n');
+            }
+            merged.extend(["\n", P11_HEADER, "\n"]);
+            merged.extend(lines.flatten());
         }
-        text.push_str("\n[p11]\n");
-        for (key, value) in pairs {
-            // Values are checked by `suits_both` before anything is created.
-            let _ = writeln!(text, "{key} = \"{value}\"");
-        }
-        Self::parse(&text)
+        Self::parse(&merged)
     }
 }
+
+/// The line that begins the token's section; `check_ini` takes no other spelling.
+const P11_HEADER: &str = "[p11]";
 
 /// Whether a PIN or path reads the same for both: INI drops quotes and keeps backslashes.
 #[must_use]
@@ -198,47 +246,31 @@ fn is_bare(name: &str) -> bool {
     !name.is_empty() && name.chars().all(plain)
 }
 
-/// Values that INI and TOML read alike.
-fn check_values(root: &Table) -> Result<()> {
-    for (name, item) in root {
-        match item {
-            Item::Table(section) if !section.is_dotted() => {
-                for (key, item) in section {
-                    check_value(&format!("{name}.{key}"), item)?;
-                }
-            }
-            Item::Value(_) => check_value(name, item)?,
-            _ => return Err(unfit(format!("{name} is no plain section"))),
-        }
-    }
-    Ok(())
-}
-
-fn check_value(name: &str, item: &Item) -> Result<()> {
-    let Item::Value(value) = item else {
-        return Err(unfit(format!("{name} is no plain value")));
-    };
-    let comment = value.decor().suffix().and_then(|suffix| suffix.as_str());
-    if comment.is_some_and(|text| text.contains('#')) {
+/// A value that INI and TOML read alike, if it is a text. Where it stands in `source` is known.
+fn plain_text(source: &str, name: &str, item: Item) -> Result<Option<Secret>> {
+    let value = item
+        .into_value()
+        .map_err(|_| unfit(format!("{name} is no plain value")))?;
+    let written = |span: Option<std::ops::Range<usize>>| source.get(span?);
+    let comment = value.decor().suffix().and_then(RawString::span);
+    if written(comment).is_some_and(|text| text.contains('#')) {
         return Err(unfit(format!("{name} has a comment on its line")));
     }
     match value {
         Value::String(string) => {
-            let source = string.as_repr().and_then(|repr| repr.as_raw().as_str());
-            // No source: the value was set by us, as a basic string.
-            let basic = source.is_none_or(|source| {
+            let basic = written(string.span()).is_some_and(|source| {
                 source.starts_with('"') && !source.starts_with("\"\"\"") && !source.contains('\n')
             });
             if !basic {
                 return Err(unfit(format!("{name} is not in plain double quotes")));
             }
+            Ok(Some(string.into_value().into()))
         }
-        Value::Integer(_) | Value::Boolean(_) | Value::Float(_) => {}
+        Value::Integer(_) | Value::Boolean(_) | Value::Float(_) => Ok(None),
         Value::Datetime(_) | Value::Array(_) | Value::InlineTable(_) => {
-            return Err(unfit(format!("{name} is neither text, number nor boolean")));
+            Err(unfit(format!("{name} is neither text, number nor boolean")))
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! old file or the new one, also after a power cut. A call that a signal interrupts is made again.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Access, AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::{Error, Kind, Result};
 
@@ -111,6 +112,15 @@ impl Directory {
     /// # Errors
     /// [`Kind::Storage`] if it is larger, no regular file, or unreadable.
     pub fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>> {
+        let content = self.read_secret(name, limit)?;
+        Ok(content.map(|mut content| std::mem::take(&mut *content)))
+    }
+
+    /// The same for a file that may hold a key or a PIN: what was read is wiped on drop.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_secret(&self, name: &str, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = match retry_on_intr(|| fs::openat(&self.fd, name, flags, Mode::empty())) {
@@ -276,24 +286,30 @@ pub fn is_there(path: &Path) -> bool {
     }
 }
 
-/// Reads a regular file of at most `limit` bytes that lies outside the registration.
+/// Reads a regular file of at most `limit` bytes that lies outside the registration. It may hold a
+/// PIN or a token: the text is wiped on drop.
 ///
 /// # Errors
 /// [`Kind::Configuration`] with path and cause.
-pub fn read_text(path: &Path, limit: usize) -> Result<String> {
+pub fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> {
     let unreadable = |error: Error| Error::configuration(error.full_message());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
+    let mut bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
         .map_err(|cause| failure("read", path, cause))
         .and_then(|fd| read_limited(fd, path, limit))
         .map_err(unreadable)?;
-    String::from_utf8(bytes)
-        .map_err(|_| Error::configuration(format!("{path:?} is not UTF-8 text")))
+    let text = String::from_utf8(std::mem::take(&mut *bytes));
+    text.map(Zeroizing::new).map_err(|error| {
+        error.into_bytes().zeroize();
+        Error::configuration(format!("{path:?} is not UTF-8 text"))
+    })
 }
 
-fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Vec<u8>> {
-    let facts =
-        retry_on_intr(|| fs::fstat(fd.as_fd())).map_err(|cause| failure("read", path, cause))?;
+/// Every buffer is wiped, also one that became too small: `Read::read_to_end` would leave pieces of
+/// the file on the stack and in the heap.
+fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    let unread = |cause| failure("read", path, cause);
+    let facts = retry_on_intr(|| fs::fstat(fd.as_fd())).map_err(unread)?;
     // Opened without waiting, so that a pipe in the file's place cannot hang us.
     if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
         return Err(Error::new(
@@ -301,17 +317,28 @@ fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Vec<u8>> {
             format!("{path:?} is no regular file"),
         ));
     }
-    let mut content = Vec::new();
-    File::from(fd)
-        .take(limit as u64 + 1)
-        .read_to_end(&mut content)
-        .map_err(|cause| storage("read", path, cause))?;
-    if content.len() > limit {
-        return Err(Error::new(
-            Kind::Storage,
-            format!("{path:?} is larger than {limit} bytes"),
-        ));
+    // One byte more shows the end, or that the file is larger than it said.
+    let expected = usize::try_from(facts.st_size).unwrap_or(limit).min(limit);
+    let mut content = Zeroizing::new(vec![0; expected + 1]);
+    let mut length = 0;
+    loop {
+        match retry_on_intr(|| rustix::io::read(&fd, &mut content[length..])).map_err(unread)? {
+            0 => break,
+            read => length += read,
+        }
+        if length > limit {
+            return Err(Error::new(
+                Kind::Storage,
+                format!("{path:?} is larger than {limit} bytes"),
+            ));
+        }
+        if length == content.len() {
+            let mut larger = Zeroizing::new(vec![0; (2 * length).min(limit + 1)]);
+            larger[..length].copy_from_slice(&content);
+            content = larger;
+        }
     }
+    content.truncate(length);
     Ok(content)
 }
 

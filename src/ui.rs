@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::gateway::Health;
 use crate::oauth::Invitation;
 use crate::plan::Plan;
-use crate::register::Registered;
-use crate::settings::{KeySetting, Provenance, Settings};
+use crate::register::{Registered, Rehearsal, RehearsedToken};
+use crate::settings::{Provenance, Settings};
 
 mod invitation;
 
@@ -166,15 +166,17 @@ impl Reporter {
     }
 
     /// What a registration would do, and every setting with its origin.
-    pub fn rehearsed(&self, settings: &Settings, plan: &Plan) {
+    pub fn rehearsed(&self, settings: &Settings, rehearsal: &Rehearsal) {
+        let Rehearsal { plan, token } = rehearsal;
+        let token_uuid = token.as_ref().and_then(|token| token.uuid.as_ref());
+        let uuid = settings.uuid.as_ref().or(token_uuid);
+        if let Some(warning) = token.as_ref().and_then(|token| token.warning.as_ref()) {
+            self.warn(warning);
+        }
         let what = match plan {
             Plan::Begin { replaces } => format!(
                 "register device {} with factory {}{}",
-                match (&settings.uuid, &settings.key) {
-                    (Some(uuid), _) => uuid,
-                    (None, KeySetting::Software) => "a random one",
-                    (None, KeySetting::Token(_)) => "the token's UUID or a random one",
-                },
+                uuid.map_or("a random one", String::as_str),
                 settings.factory,
                 if *replaces {
                     ", replacing the earlier registration"
@@ -205,14 +207,31 @@ impl Reporter {
                     },
                 )
                 .collect();
+            let token = token.as_ref().map(|token| {
+                json!({ "label": token.label, "serial": token.serial, "blank": token.blank })
+            });
             return print_json(&json!({
                 "dry_run": true,
                 "plan": what,
                 "sota_dir": sota_dir,
+                "token": token,
                 "settings": values,
             }));
         }
         let mut text = format!("Would {what}.\n  in:       {}\n", sota_dir.display());
+        if let Some(RehearsedToken {
+            label,
+            serial,
+            blank,
+            ..
+        }) = token
+        {
+            let _ = if *blank {
+                writeln!(text, "  token:    a blank one, initialised as {label:?}")
+            } else {
+                writeln!(text, "  token:    {label:?}, serial {serial:?}")
+            };
+        }
         for Provenance {
             name,
             value,

@@ -7,10 +7,11 @@ use crate::args::UnregisterArgs;
 use crate::error::{Error, Kind, Result};
 use crate::host::HostFacts;
 use crate::journal::{self, Journal};
-use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, ROOT};
+use crate::response::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, ROOT};
 use crate::settings;
 use crate::store::Directory;
 use crate::ui;
+use crate::update_client;
 
 mod token;
 
@@ -39,11 +40,8 @@ pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>
     }
     let facts = HostFacts::read(&sota, update_client_lock)?;
     if facts.update_client_running {
-        return Err(Error::new(
-            Kind::Busy,
-            format!("the update client is running: it holds {update_client_lock:?}"),
-        )
-        .hint("stop it first: systemctl stop aktualizr-lite"));
+        let unit = settings::update_client(settings::BUILD);
+        return Err(update_client::is_running(unit, update_client_lock));
     }
     let installed = installed(&sota)?;
     let mut names = installed.clone();
@@ -74,12 +72,11 @@ pub fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>
 /// The files of a registration that are there: ours, and the update client's database, whose
 /// presence alone makes a device count as registered.
 fn installed(sota: &Directory) -> Result<Vec<String>> {
-    let database = ["", "-wal", "-shm", "-journal"].map(|ending| format!("{DATABASE}{ending}"));
-    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION].map(str::to_owned);
+    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
     let mut found = Vec::new();
-    for name in ours.into_iter().chain(database) {
-        if sota.has(&name)? {
-            found.push(name);
+    for name in ours.into_iter().chain(DATABASE_FILES) {
+        if sota.has(name)? {
+            found.push(name.to_owned());
         }
     }
     Ok(found)

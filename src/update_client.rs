@@ -1,7 +1,9 @@
-//! Starts the update client once the device is registered.
+//! Starts the update client once the device is registered, and says that it runs when it must not.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::error::{Error, Kind};
 use crate::host::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
 
 /// Whether to wait until the client runs.
@@ -19,7 +21,8 @@ pub enum Wait {
 /// The warning's text.
 pub fn start(unit: &str, wait: Wait) -> Result<(), String> {
     let remedy = format!("start it yourself: systemctl start {unit}");
-    // Its standard output is not ours: --json promises one object there.
+    // Its standard output is not ours: --json promises one object there. env_remove() copies the
+    // environment, PINs too; with env_clear() a shell would run a systemctl that is no program.
     let status = Command::new("systemctl")
         .args(match wait {
             Wait::ForStart => &["start"][..],
@@ -38,4 +41,14 @@ pub fn start(unit: &str, wait: Wait) -> Result<(), String> {
         )),
         Err(cause) => Err(format!("systemctl could not be run ({cause}); {remedy}")),
     }
+}
+
+/// A registration cannot change while `unit` uses it.
+#[must_use]
+pub fn is_running(unit: &str, lock: &Path) -> Error {
+    Error::new(
+        Kind::Busy,
+        format!("the update client is running: it holds {lock:?}"),
+    )
+    .hint(format!("stop it first: systemctl stop {unit}"))
 }

@@ -30,6 +30,8 @@ use module::{Module, refused};
 pub enum Access {
     /// Nothing changes, and a blank token is none.
     Read,
+    /// Nothing changes, and a blank token is one that `Write` would initialise.
+    Rehearse,
     /// Objects may be made and removed, and a blank token may be initialised.
     Write,
 }
@@ -96,7 +98,7 @@ impl Token {
         })?;
         let (index, blank) = match chosen {
             Chosen::Use(index) => (index, false),
-            Chosen::Initialise(index) if access == Access::Write => (index, true),
+            Chosen::Initialise(index) if access != Access::Read => (index, true),
             Chosen::Initialise(_) => {
                 return Err(Error::new(
                     Kind::Token,
@@ -105,7 +107,7 @@ impl Token {
             }
         };
         let facts = tokens[index].clone();
-        if access == Access::Write && facts.write_protected {
+        if access != Access::Read && facts.write_protected {
             return Err(Error::new(
                 Kind::Token,
                 format!("the token {:?} is write protected", facts.label),
@@ -175,7 +177,7 @@ impl Token {
         if link.session.is_none() || link.stuck {
             let context = self.module.context();
             let opened = match self.access {
-                Access::Read => context.open_ro_session(self.slot),
+                Access::Read | Access::Rehearse => context.open_ro_session(self.slot),
                 Access::Write => context.open_rw_session(self.slot),
             };
             let opened = opened.map_err(|cause| refused("the token did not open a session", cause));

@@ -13,6 +13,8 @@ use crate::settings::TokenSettings;
 pub enum Access {
     /// Nothing changes.
     Read,
+    /// Nothing changes.
+    Rehearse,
     /// Objects may be made and removed.
     Write,
 }
@@ -84,6 +86,10 @@ impl Token {
     }
 
     pub fn log_in(&mut self) -> Result<Vec<String>> {
+        match self.0 {}
+    }
+
+    pub fn check_login(&self) -> Result<Option<String>> {
         match self.0 {}
     }
 

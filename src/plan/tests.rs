@@ -1,11 +1,12 @@
 //! The decision as a table.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::args;
 use crate::os_release::OsRelease;
-use crate::settings::{self, BUILD, Sources};
+use crate::settings::{self, BUILD, BuildDefaults, Sources, update_client};
+use crate::update_client::is_running;
 
 const RANDOM: &str = "11111111-1111-4111-8111-111111111111";
 const CHOSEN: &str = "22222222-2222-4222-8222-222222222222";
@@ -283,5 +284,19 @@ fn refusals_say_what_to_do() {
     assert_eq!(
         hint(&running),
         "stop it first: systemctl stop aktualizr-lite"
+    );
+}
+
+/// The built-in name counts for every command.
+#[test]
+fn the_update_client_has_the_name_that_was_built_in() {
+    let build = BuildDefaults {
+        update_client: Some("my-client"),
+        ..BUILD
+    };
+    let error = is_running(update_client(build), Path::new("/lock"));
+    assert_eq!(
+        error.hint_text(),
+        Some("stop it first: systemctl stop my-client")
     );
 }

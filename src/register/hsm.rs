@@ -3,9 +3,10 @@
 
 use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Result};
+use crate::installed::Configuration;
 use crate::journal::{Journal, KeyPlace};
 use crate::key::{Access, DeviceKey, Ids, Room, Token};
-use crate::response::{ANSWER_LIMIT, CERTIFICATE, CONFIGURATION};
+use crate::response::{ANSWER_LIMIT, CERTIFICATE};
 use crate::settings::{KeySetting, Settings, TokenSettings};
 use crate::sota_toml::{P11, SotaToml};
 use crate::store::Directory;
@@ -199,11 +200,8 @@ impl<'a> Hsm<'a> {
 
 /// The ids that the registration in `sota` names, if it is one with a token.
 fn ids_in_use(sota: &Directory) -> Result<Option<Ids>> {
-    let Some(bytes) = sota.read(CONFIGURATION, ANSWER_LIMIT)? else {
-        return Ok(None);
-    };
-    let configuration = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(|text| SotaToml::parse(text).ok());
-    Ok(configuration.and_then(|configuration| configuration.token_ids()))
+    match Configuration::read(sota)? {
+        Configuration::Sound(configuration) => Ok(configuration.token_ids()),
+        Configuration::Missing | Configuration::Damaged => Ok(None),
+    }
 }

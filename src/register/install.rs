@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use super::hsm::Hsm;
 use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Kind, Result};
-use crate::journal::{Journal, Phase, StagedFile, State};
+use crate::installed::Configuration;
+use crate::journal::{Journal, KeyPlace, Phase, StagedFile, State};
+use crate::key::Ids;
 use crate::response::{
-    ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE, PRIVATE_KEY, Registration,
+    ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, Registration,
 };
+use crate::secret::Secret;
+use crate::settings::DEFAULT_TOKEN_LABEL;
 use crate::sota_toml::SotaToml;
 use crate::store::{Directory, PRIVATE, PUBLIC};
 use crate::ui::Reporter;
@@ -72,12 +76,7 @@ pub(super) fn stage(
         .collect();
     let mut superseded = Vec::new();
     // The update client's database names the old keys and would go on using them.
-    let database = ["-wal", "-shm", "-journal"].map(|ending| format!("{DATABASE}{ending}"));
-    let old = database
-        .iter()
-        .map(String::as_str)
-        .chain([DATABASE, CHAIN, PRIVATE_KEY]);
-    for name in old {
+    for name in DATABASE_FILES.into_iter().chain([CHAIN, PRIVATE_KEY]) {
         if !new.contains(&name) && sota.has(name)? {
             superseded.push(name.to_owned());
         }
@@ -93,6 +92,10 @@ pub(super) fn install(
     reporter: &Reporter,
 ) -> Result<Registered> {
     if journal.state().phase < Phase::Installed {
+        // Now, since only the old sota.toml knows, and it goes next.
+        if let Some(warning) = forsaken_pair(sota, &journal.state().key)? {
+            reporter.warn(&warning);
+        }
         hsm.store_certificate(&journal, sota)?;
         journal.install(sota)?;
     }
@@ -107,14 +110,45 @@ pub(super) fn install(
     Ok(registered)
 }
 
-fn describe(sota: &Directory, state: &State) -> Result<Registered> {
-    let text = |name: &str| -> Result<String> {
-        let bytes = sota.read(name, ANSWER_LIMIT)?.unwrap_or_default();
-        String::from_utf8(bytes)
-            .map_err(|_| Error::new(Kind::Storage, format!("{name} is not UTF-8 text")))
+/// What an earlier registration leaves on a token that the new one does not use: nobody would ever
+/// remove it, since `unregister` knows the new one only.
+fn forsaken_pair(sota: &Directory, new: &KeyPlace) -> Result<Option<String>> {
+    let Configuration::Sound(old) = Configuration::read(sota)? else {
+        return Ok(None);
     };
-    let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?)?;
-    let configuration = SotaToml::parse(&text(CONFIGURATION)?)?;
+    let (Some(module), Some(ids)) = (old.value("p11", "module"), old.token_ids()) else {
+        return Ok(None);
+    };
+    let token = old.value("p11", "label").unwrap_or(DEFAULT_TOKEN_LABEL);
+    if matches!(new, KeyPlace::Token { label, .. } if label == token) {
+        return Ok(None);
+    }
+    let Ids { key, certificate } = ids;
+    let word = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let delete = [("privkey", key), ("pubkey", key), ("cert", certificate)].map(|(kind, id)| {
+        format!(
+            "pkcs11-tool --module {} --token-label {} --login --delete-object --type {kind} --id \
+             {id:02x}",
+            word(module),
+            word(token),
+        )
+    });
+    Ok(Some(format!(
+        "the old key pair stays on the token {token:?} of {module:?}: key id {key:02x}, certificate id \
+         {certificate:02x}; if nothing else uses it, remove it: {}",
+        delete.join(" && ")
+    )))
+}
+
+fn describe(sota: &Directory, state: &State) -> Result<Registered> {
+    let text = |name: &str| -> Result<Secret> {
+        let bytes = sota.read_secret(name, ANSWER_LIMIT)?.unwrap_or_default();
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Error::new(Kind::Storage, format!("{name} is not UTF-8 text")))?;
+        Ok(Secret::from(text))
+    };
+    let certificate = DeviceCertificate::from_pem(text(CERTIFICATE)?.expose())?;
+    let configuration = SotaToml::parse(text(CONFIGURATION)?.expose())?;
     let State {
         request,
         factory,

@@ -228,6 +228,15 @@ fn a_token_section_that_is_there_is_merged_into() {
         merged.gateway().unwrap(),
         "https://gateway.example.com:8443"
     );
+    // What stands there is replaced where it stands, and the rest of the text stays as it is.
+    let old = "[a]\nlabel = \"a\"\n[p11]\n# kept\nlabel = \"old\"\n  pass=\"old\"\nx = 1\n[b]\npass = \"b\"";
+    let merged = SotaToml::parse(old).unwrap().with_p11(TOKEN).unwrap();
+    let alone = SotaToml::parse("").unwrap().with_p11(TOKEN).unwrap();
+    let (_, pairs) = alone.text().split_once("[p11]\n").unwrap();
+    assert_eq!(
+        merged.text(),
+        format!("[a]\nlabel = \"a\"\n[p11]\n{pairs}# kept\nx = 1\n[b]\npass = \"b\"")
+    );
     let wrong = SotaToml::parse("p11 = \"no section\"\n").unwrap();
     assert_eq!(wrong.with_p11(TOKEN).unwrap_err().kind(), Kind::Answer);
 }

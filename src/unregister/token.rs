@@ -5,11 +5,10 @@ use std::path::Path;
 use crate::error::{Error, Kind, Result};
 use crate::gateway::token_settings;
 use crate::host;
+use crate::installed::Configuration;
 use crate::journal::{Journal, KeyPlace};
 use crate::key::{Access, Token};
-use crate::response::{ANSWER_LIMIT, CONFIGURATION};
 use crate::settings::{TokenChoice, TokenSettings};
-use crate::sota_toml::SotaToml;
 use crate::store::Directory;
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
@@ -51,17 +50,12 @@ fn keep_hint(error: Error) -> Error {
 
 /// The token of the registration in `sota`, by what `[p11]` says.
 fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
-    let Some(bytes) = sota.read(CONFIGURATION, ANSWER_LIMIT)? else {
-        return Ok(None);
-    };
-    let configuration = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(|text| SotaToml::parse(text).ok());
-    match configuration {
-        Some(configuration) => Ok(token_settings(&configuration)
+    match Configuration::read(sota)? {
+        Configuration::Missing => Ok(None),
+        Configuration::Sound(configuration) => Ok(token_settings(&configuration)
             .map_err(keep_hint)?
             .map(|(settings, _)| settings)),
-        None => Err(keep_hint(Error::new(
+        Configuration::Damaged => Err(keep_hint(Error::new(
             Kind::Configuration,
             "sota.toml is damaged, so nobody knows whether there is a token",
         ))),

@@ -3,9 +3,10 @@
 use std::fs;
 
 use super::common::answers::Backend;
-use super::common::board::{Run, TOKEN, run};
+use super::common::board::{Run, TOKEN, run, snapshot_of};
 use super::common::image::Image;
 use super::common::scripted::ScriptedServer;
+use super::common::token::{PIN, SO_PIN, SOFTHSM, SoftHsm};
 
 /// System calls that change something, talk to somebody, or start something.
 const EFFECTS: &str = "mkdir,mkdirat,rmdir,rename,renameat,renameat2,unlink,unlinkat,link,linkat,symlink,\
@@ -16,6 +17,10 @@ const EFFECTS: &str = "mkdir,mkdirat,rmdir,rename,renameat,renameat2,unlink,unli
 
 /// Runs it under strace, and returns what it did that leaves a trace outside of itself.
 fn effects(image: &Image, api: &str, arguments: &[&str]) -> (Run, Vec<String>) {
+    effects_with(image, &SoftHsm::blank(), api, arguments)
+}
+
+fn effects_with(image: &Image, hsm: &SoftHsm, api: &str, arguments: &[&str]) -> (Run, Vec<String>) {
     let trace = image.board().path("trace");
     let calls = format!("trace={EFFECTS},write,open,openat,creat");
     let tool = [
@@ -28,6 +33,7 @@ fn effects(image: &Image, api: &str, arguments: &[&str]) -> (Run, Vec<String>) {
     ];
     let mut command = image.command_under(&tool, arguments);
     command.env("DEVICE_API", api);
+    hsm.show_to(&mut command);
     let run = run(command);
     let text = fs::read_to_string(&trace).unwrap();
     fs::remove_file(trace).unwrap();
@@ -102,14 +108,41 @@ fn nothing_is_changed_and_nobody_is_asked() {
     }
 }
 
+/// Whenever it is loaded, `SoftHSM` writes the same number into its file `generation` again; that is all
+/// that happens to a token.
+#[test]
+fn a_token_is_only_looked_at() {
+    let image = image();
+    let hsm = SoftHsm::new();
+    let text = format!("HSM_MODULE={SOFTHSM}\nHSM_PIN={PIN}\nHSM_SOPIN={SO_PIN}\n");
+    image.write("/etc/sota/hsm", &text);
+    let before = (image.snapshot(), snapshot_of(&hsm.path("")));
+    let (run, effects) = effects_with(&image, &hsm, "http://127.0.0.1:1/", &["auto", "--dry-run"]);
+    let run = run.expect(0);
+    let (own, others): (Vec<_>, Vec<_>) = effects.into_iter().partition(|call| {
+        call.contains("/generation\"")
+            || call.starts_with("write(4, \"\\0\\0\\0\\0\\0\\0\\0\\1\", 8)")
+    });
+    assert!(others.is_empty(), "{others:#?}");
+    assert_eq!(own.len(), 2, "{own:#?}");
+    assert!(
+        run.stdout.contains("  token:    \"aktualizr\", serial"),
+        "{run}"
+    );
+    assert_eq!((image.snapshot(), snapshot_of(&hsm.path(""))), before);
+}
+
 #[test]
 fn every_value_has_its_origin_and_secrets_are_not_shown() {
     let image = image();
-    let hsm = "HSM_MODULE=/usr/lib/module.so\nHSM_PIN=87654321\nHSM_SOPIN=12345678\n";
-    image.write("/etc/sota/hsm", hsm);
+    let text = format!("HSM_MODULE={SOFTHSM}\nHSM_PIN=87654321\nHSM_SOPIN=12345678\n");
+    image.write("/etc/sota/hsm", &text);
+    let hsm = SoftHsm::new();
     let mut command = image.command(["auto", "--dry-run", "--hwid", "typed"]);
     command.env("DEVICE_API", "https://api.example.com/ota/devices/");
+    hsm.show_to(&mut command);
     let run = run(command).expect(0);
+    let module = format!("  hsm-module = {SOFTHSM:?} (file \"/etc/sota/hsm\")");
     for line in [
         "  in:       /var/sota",
         "  factory = \"acme\" (os-release LMP_FACTORY)",
@@ -120,7 +153,7 @@ fn every_value_has_its_origin_and_secrets_are_not_shown() {
         "  retry-for = \"0\" (file \"/etc/lmp-device-register/config.toml\")",
         "  device-api = \"https://api.example.com/ota/devices/\" (environment DEVICE_API)",
         "  api-token = \"[secret]\" (file \"/etc/lmp-device-register-token\")",
-        "  hsm-module = \"/usr/lib/module.so\" (file \"/etc/sota/hsm\")",
+        &module,
         "  hsm-pin = \"[secret]\" (file \"/etc/sota/hsm\")",
         "  hsm-so-pin = \"[secret]\" (file \"/etc/sota/hsm\")",
         "  production = \"false\" (default)",

@@ -278,6 +278,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn end(self) -> Run {

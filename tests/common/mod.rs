@@ -6,6 +6,7 @@ pub(crate) mod answers;
 pub(crate) mod board;
 pub(crate) mod factory;
 pub(crate) mod image;
+pub(crate) mod memory;
 pub(crate) mod pki;
 pub(crate) mod scripted;
 pub(crate) mod token;

@@ -91,28 +91,33 @@ fn every_way_to_name_a_ca() {
     assert_eq!(factory.server.devices().unwrap().len(), 3);
 }
 
+/// Also where nobody speaks TLS: the file that somebody named is wrong, and the next address may be
+/// another one.
 #[test]
 fn a_ca_file_that_is_none() {
-    let board = Board::new();
-    let path = board.path("ca.pem");
-    let register = |text: &[u8]| {
-        std::fs::write(&path, text).unwrap();
-        let run = board.register(
-            "https://127.0.0.1:1/",
-            ["--ca-file", path.to_str().unwrap()],
-        );
-        assert!(board.names().is_empty());
-        run.expect(78).says(&["ca.pem"])
-    };
-    register(b"").says(&["holds no certificate"]);
-    register(b"\xff\xfe").says(&["UTF-8"]);
-    register(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").says(&["damaged"]);
-    std::fs::remove_file(&path).unwrap();
-    let missing = board.register(
-        "https://127.0.0.1:1/",
-        ["--ca-file", path.to_str().unwrap()],
-    );
-    missing.expect(78).says(&["No such file"]);
+    for url in ["https://127.0.0.1:1/", "http://127.0.0.1:1/"] {
+        let board = Board::new();
+        let path = board.path("ca.pem");
+        let register = |words: &str| {
+            for more in [&[][..], &["--dry-run"]] {
+                let file = ["--ca-file", path.to_str().unwrap()];
+                let run = board.register(url, [&file, more].concat());
+                assert!(board.names().is_empty());
+                run.expect(78).says(&["ca.pem", words]);
+            }
+        };
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (text, words) in [
+            (&b""[..], "holds no certificate"),
+            (b"\xff\xfe", "UTF-8"),
+            (damaged.as_bytes(), "damaged"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            register(words);
+        }
+        std::fs::remove_file(&path).unwrap();
+        register("No such file");
+    }
 }
 
 #[test]

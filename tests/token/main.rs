@@ -7,10 +7,12 @@ mod common;
 
 mod choosing;
 mod failing;
+mod memory;
 mod modules;
 mod odd;
 mod pins;
 mod registering;
+mod rehearsing;
 mod replacing;
 mod secrets;
 mod tpm;

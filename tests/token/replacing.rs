@@ -1,7 +1,8 @@
 //! `--force`, leftovers, and the old registration that works until its successor does.
 
+use crate::common::board::Run;
 use crate::common::factory::Factory;
-use crate::common::token::{LABEL, SOFTHSM, TokenBoard, registration, succeed};
+use crate::common::token::{LABEL, PIN, SOFTHSM, TokenBoard, registration, succeed};
 use crate::common::tools::tool;
 
 #[test]
@@ -17,7 +18,8 @@ fn force_alternates_between_the_ids() {
     device.register(&factory, &[]).expect(0);
     device.register(&factory, &[]).expect(10);
     for (key, certificate) in [("07", "09"), ("01", "03"), ("07", "09")] {
-        device.register(&factory, &["--force"]).expect(0);
+        let run = device.register(&factory, &["--force"]).expect(0);
+        assert!(!run.stderr.contains("stays on"), "{run}");
         assert_eq!(
             device.hsm.objects(),
             with_other(registration(key, certificate))
@@ -229,4 +231,46 @@ fn a_late_clean_up_spares_a_renewed_key() {
     device.register_odd(&factory, "", &["--force"]).expect(0);
     assert_eq!(device.hsm.objects(), before);
     assert!(tool("ls", ["-A", device.board.sota().to_str().unwrap()]).contains("sota.toml"));
+}
+
+/// Nobody else would ever remove it: the new sota.toml does not name the token any more.
+#[test]
+fn an_old_pair_that_stays_on_its_token_is_named() {
+    let factory = Factory::new();
+    let device = TokenBoard::new();
+    device.hsm.initialise("other one");
+    device.register(&factory, &[]).expect(0);
+    let to_other = ["--force", "--hsm-token-label", "other one"];
+    let run = device.register(&factory, &to_other).expect(0);
+    let left = |run: &Run| {
+        let line = run.stderr.lines().find(|line| line.contains("stays on"));
+        line.map(str::to_owned)
+    };
+    let line = left(&run).unwrap_or_else(|| panic!("{run}"));
+    assert!(line.contains("\"aktualizr\""), "{run}");
+
+    let mut command = factory.command(&device.board);
+    device.hsm.show_to(&mut command);
+    command.arg("--force");
+    let run = device.run(command).expect(0);
+    let line = left(&run).unwrap_or_else(|| panic!("{run}"));
+    for word in ["\"other one\"", SOFTHSM, "key id 07", "certificate id 09"] {
+        assert!(line.contains(word), "{word}: {run}");
+    }
+    assert_eq!(device.hsm.objects_on("other one"), registration("07", "09"));
+    // What it says to do does it.
+    let (_, commands) = line.split_once("remove it: ").unwrap();
+    for command in commands.split(" && ") {
+        let mut shell = std::process::Command::new("/bin/sh");
+        device.hsm.show_to(&mut shell);
+        shell.args(["-c", &format!("{command} --pin {PIN}")]);
+        succeed(shell);
+    }
+    assert!(device.hsm.objects_on("other one").is_empty());
+
+    // A software key after a software key leaves nothing on a token.
+    let mut command = factory.command(&device.board);
+    command.arg("--force");
+    let run = device.run(command).expect(0);
+    assert_eq!(left(&run), None, "{run}");
 }

@@ -6,9 +6,9 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 
-use super::Token;
 use super::choice::{self, Chosen, User};
 use super::module::refused;
+use super::{Access, Token};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::settings::TokenChoice;
@@ -44,11 +44,12 @@ impl Token {
         let mut warnings = Vec::new();
         choice::check_path(&self.facts)?;
         if self.blank {
+            if self.access != Access::Write {
+                return Err(Error::bug("a blank token would have been initialised"));
+            }
             self.initialise()?;
         }
-        choice::check_length(&self.facts, User::Normal, self.settings.pin.expose())?;
-        let allow = self.settings.allow_final_try;
-        warnings.extend(choice::check_tries(&self.facts, User::Normal, allow)?);
+        warnings.extend(self.check_login()?);
         if !self.facts.login_required {
             self.login = Login::Done;
             return Ok(warnings);
@@ -72,6 +73,20 @@ impl Token {
         }
         self.login = Login::Done;
         Ok(warnings)
+    }
+
+    /// What can be said of a login before a PIN is given away; a warning, if there is one. Of a blank
+    /// token that was said when it was opened.
+    ///
+    /// # Errors
+    /// [`Kind::Token`] if flags or the PIN's length forbid it.
+    pub fn check_login(&self) -> Result<Option<String>> {
+        choice::check_path(&self.facts)?;
+        if self.blank {
+            return Ok(None);
+        }
+        choice::check_length(&self.facts, User::Normal, self.settings.pin.expose())?;
+        choice::check_tries(&self.facts, User::Normal, self.settings.allow_final_try)
     }
 
     /// Everything that would stop us from initialising a blank token, before anything is done.
