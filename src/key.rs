@@ -30,6 +30,15 @@ pub struct Ids {
     pub certificate: u8,
 }
 
+/// A token refused a key pair with `CKA_DERIVE` and made one without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoDerive {
+    /// What a person should know.
+    pub warning: &'static str,
+    /// It did not refuse, it failed: something half made may be left.
+    pub failed: bool,
+}
+
 /// A key by place.
 enum Place {
     Software(SoftwareKey),

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use super::{Ids, POINT_BYTES};
+use super::{Ids, NoDerive, POINT_BYTES};
 use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Result};
 use crate::settings::TokenSettings;
@@ -97,7 +97,7 @@ impl Token {
         match self.0 {}
     }
 
-    pub fn make_key(&self, _: Ids) -> Result<(TokenKey, Option<String>)> {
+    pub fn make_key(&self, _: Ids) -> Result<(TokenKey, Option<NoDerive>)> {
         match self.0 {}
     }
 

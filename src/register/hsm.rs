@@ -5,7 +5,7 @@ use crate::certificate::DeviceCertificate;
 use crate::error::{Error, Result};
 use crate::installed::Configuration;
 use crate::journal::{Journal, KeyPlace};
-use crate::key::{Access, DeviceKey, Ids, Room, Token};
+use crate::key::{Access, DeviceKey, Ids, NoDerive, Room, Token};
 use crate::response::{ANSWER_LIMIT, CERTIFICATE};
 use crate::settings::{KeySetting, Settings, TokenSettings};
 use crate::sota_toml::{P11, SotaToml};
@@ -18,7 +18,7 @@ pub(super) struct Hsm<'a> {
     settings: &'a Settings,
     reporter: &'a Reporter,
     token: Option<Token>,
-    /// An earlier run may have been cut off while the token made an object.
+    /// The token may have been cut off, or have failed, while it made an object.
     untidy: bool,
 }
 
@@ -124,11 +124,24 @@ impl<'a> Hsm<'a> {
 
     /// Makes the key pair of `place`.
     pub(super) fn make_key(&mut self, place: &KeyPlace, ids: Ids) -> Result<DeviceKey> {
-        let (key, warning) = self.logged_in(Some(place))?.make_key(ids)?;
-        if let Some(warning) = warning {
-            self.reporter.warn(&warning);
+        let made = self.logged_in(Some(place))?.make_key(ids);
+        let failed = match &made {
+            Ok((_, None)) => false,
+            Ok((_, Some(NoDerive { warning, failed }))) => {
+                self.reporter.warn(warning);
+                *failed
+            }
+            Err(_) => true,
+        };
+        if !failed {
+            return made.map(|(key, _)| DeviceKey::on_token(key));
         }
-        Ok(DeviceKey::on_token(key))
+        // Where the token failed it may keep what it had made by halves, and SoftHSM shows that
+        // only to those who open it anew.
+        self.token = None;
+        self.untidy = true;
+        made?;
+        self.find_key(place, ids)
     }
 
     /// The key pair that an earlier run made.

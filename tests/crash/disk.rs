@@ -121,8 +121,7 @@ impl Recorder {
             }
             // With a token, the backend is asked before whether it is there.
             Some(Open::Socket) if sent(call).starts_with(b"POST ") => self.push(Step::Send),
-            Some(Open::Socket) => {}
-            Some(Open::Directory(_)) | None => {}
+            Some(Open::Socket | Open::Directory(_)) | None => {}
         }
     }
 

@@ -14,7 +14,7 @@ use crate::tracer::{Call, Ended, Verdict, Watch};
 pub(crate) enum Place {
     /// The registration's.
     Sota,
-    /// The module's.
+    /// The module's, when it writes.
     Token,
 }
 
@@ -47,21 +47,27 @@ impl Breaker {
         {
             return false;
         }
+        let path = match (self.place, call.number) {
+            (Place::Sota, _) | (Place::Token, libc::SYS_write | libc::SYS_ftruncate) => {
+                call.descriptor()
+            }
+            // The agent itself names files by the descriptor of their directory.
+            (Place::Token, libc::SYS_openat) if makes_a_file(call) => Some(call.text(1)),
+            (Place::Token, libc::SYS_unlink | libc::SYS_mkdir | libc::SYS_rmdir) => {
+                Some(call.text(0))
+            }
+            (Place::Token, _) => None,
+        };
         let place = match self.place {
             Place::Sota => format!("/{SOTA}"),
             Place::Token => "/tokens".to_owned(),
         };
-        let by_path = match (self.place, call.number) {
-            (Place::Token, libc::SYS_openat | libc::SYS_unlinkat) => Some(call.text(1)),
-            (Place::Token, libc::SYS_unlink | libc::SYS_mkdir | libc::SYS_rmdir) => {
-                Some(call.text(0))
-            }
-            // The agent itself names files by the descriptor of their directory.
-            _ => None,
-        };
-        let path = by_path.or_else(|| call.descriptor());
         path.is_some_and(|path| path.contains(&place))
     }
+}
+
+fn makes_a_file(call: &Call) -> bool {
+    call.arguments[2] & u64::from(libc::O_CREAT.cast_unsigned()) != 0
 }
 
 impl Watch for Breaker {

@@ -279,13 +279,12 @@ impl Board {
             ("client.pem", 0o644),
             ("root.crt", 0o644),
         ];
-        match &self.token {
-            None => wanted.extend([("pkey.pem", 0o600), ("sota.toml", 0o644)]),
-            Some(_) => {
-                // It holds the PIN.
-                wanted.push(("sota.toml", 0o600));
-                self.token_holds_a_registration()?;
-            }
+        // With a token, sota.toml holds the PIN.
+        if self.token.is_none() {
+            wanted.extend([("pkey.pem", 0o600), ("sota.toml", 0o644)]);
+        } else {
+            wanted.push(("sota.toml", 0o600));
+            self.token_holds_a_registration()?;
         }
         let wanted = wanted
             .into_iter()

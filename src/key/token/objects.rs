@@ -6,7 +6,7 @@ use cryptoki::mechanism::MechanismType;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::{Ids, POINT_BYTES};
+use super::super::{Ids, NoDerive, POINT_BYTES};
 use super::module::refused;
 use super::{Token, TokenKey};
 use crate::certificate::DeviceCertificate;
@@ -81,14 +81,14 @@ impl Token {
         })
     }
 
-    /// Makes a key pair under `ids.key`, never to leave the token. Returns a warning if the token
-    /// refuses a use that fioconfig needs.
+    /// Makes a key pair under `ids.key`, never to leave the token; one with less use if the token
+    /// refuses the use that fioconfig needs.
     ///
     /// # Errors
     /// [`Kind::Token`]; what was made then has to be removed with [`Token::remove`].
-    pub fn make_key(&self, ids: Ids) -> Result<(TokenKey, Option<String>)> {
+    pub fn make_key(&self, ids: Ids) -> Result<(TokenKey, Option<NoDerive>)> {
         self.with_session(|session| {
-            let (public, private, warning) = generate(session, ids.key)?;
+            let (public, private, downgrade) = generate(session, ids.key)?;
             let secrecy = secrecy(session, private)?;
             if secrecy != (true, false) {
                 return Err(Error::new(
@@ -100,7 +100,7 @@ impl Token {
                 Some(point) => point,
                 None => create_public(session, ids.key, public, private)?,
             };
-            Ok((self.key(private, point)?, warning))
+            Ok((self.key(private, point)?, downgrade))
         })
     }
 

@@ -5,7 +5,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::super::POINT_BYTES;
+use super::super::super::{NoDerive, POINT_BYTES};
 use super::super::encoding::{P256, point, wrapped};
 use super::super::module::refused;
 use super::inventory::KEY_LABEL;
@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 pub(super) fn generate(
     session: &Session,
     id: u8,
-) -> Result<(ObjectHandle, ObjectHandle, Option<String>)> {
+) -> Result<(ObjectHandle, ObjectHandle, Option<NoDerive>)> {
     let public = [
         Attribute::Token(true),
         Attribute::Private(false),
@@ -37,18 +37,21 @@ pub(super) fn generate(
     ];
     let unmade = |cause| refused("the token did not make a key pair", cause);
     let mechanism = Mechanism::EccKeyPairGen;
-    match session.generate_key_pair(&mechanism, &public, &private) {
+    let code = match session.generate_key_pair(&mechanism, &public, &private) {
         Ok((public, private)) => return Ok((public, private, None)),
-        Err(Cause::Pkcs11(code, _)) if may_be_derive(code) => {}
+        Err(Cause::Pkcs11(code, _)) if may_be_derive(code) => code,
         Err(cause) => return Err(unmade(cause)),
-    }
+    };
     private.pop();
     let (public, private) = session
         .generate_key_pair(&mechanism, &public, &private)
         .map_err(unmade)?;
-    let warning = "this token makes no EC key with CKA_DERIVE: the key signs, but fioconfig \
-                   cannot decrypt configuration with it (ECDH1-DERIVE)";
-    Ok((public, private, Some(warning.to_owned())))
+    let downgrade = NoDerive {
+        warning: "this token makes no EC key with CKA_DERIVE: the key signs, but fioconfig cannot \
+                  decrypt configuration with it (ECDH1-DERIVE)",
+        failed: matches!(code, RvError::FunctionFailed | RvError::GeneralError),
+    };
+    Ok((public, private, Some(downgrade)))
 }
 
 /// The codes by which tokens refuse an attribute.
