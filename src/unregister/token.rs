@@ -20,21 +20,38 @@ pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
     let begun = Journal::peek(sota).ok().flatten().map(|state| state.key);
+    let mut begun = begun.and_then(|place| Some((place.clone(), place.ids()?)));
     if let Some(settings) = installed {
         let mut token = open(&settings)?;
-        return token
-            .log_in()
-            .and_then(|_| token.remove_all())
-            .map_err(keep_hint);
+        let same = |place: &KeyPlace| is_on(place, &settings.module, token.serial());
+        let interrupted_here = begun.take_if(|(place, _)| same(place)).is_some();
+        clear_one(&mut token, Token::remove_all, interrupted_here)?;
     }
-    let Some((place, ids)) = begun.and_then(|place| Some((place.clone(), place.ids()?))) else {
+    let Some((place, ids)) = begun else {
         return Ok(());
     };
     let mut token = open(&settings_of(place, pin_file)?)?;
-    token
-        .log_in()
-        .and_then(|_| token.remove(ids))
-        .map_err(keep_hint)
+    clear_one(&mut token, |token| token.remove(ids), true)
+}
+
+fn is_on(place: &KeyPlace, on_module: &str, on_serial: &str) -> bool {
+    matches!(place, KeyPlace::Token { module, serial, .. } if module == on_module && serial == on_serial)
+}
+
+/// `interrupted`: the token may have been cut off while it made an object.
+fn clear_one(
+    token: &mut Token,
+    remove: impl FnOnce(&Token) -> Result<()>,
+    interrupted: bool,
+) -> Result<()> {
+    let cleared = token.log_in().and_then(|_| {
+        remove(token)?;
+        if interrupted {
+            token.remove_half_made()?;
+        }
+        Ok(())
+    });
+    cleared.map_err(keep_hint)
 }
 
 fn open(settings: &TokenSettings) -> Result<Token> {

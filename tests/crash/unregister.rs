@@ -2,7 +2,9 @@
 //! registered anew.
 
 use std::ffi::OsString;
+use std::fs;
 
+use crate::common::token::PIN;
 use crate::kill::{at_every_call, expect, register_first, registered};
 use crate::points::sampling;
 use crate::site::{Board, SOTA, Site};
@@ -13,10 +15,14 @@ fn words() -> Vec<OsString> {
 }
 
 fn again(board: &Board, site: &Site) -> Result<(), String> {
-    expect(&board.run(site, &words()), 0)?;
-    board.unregistered()?;
+    unregister(board, site, words())?;
     expect(&board.register(site), 0)?;
     board.promise(site).map(drop)
+}
+
+fn unregister(board: &Board, site: &Site, words: Vec<OsString>) -> Result<(), String> {
+    expect(&board.run(site, &words), 0)?;
+    board.unregistered()
 }
 
 #[test]
@@ -37,5 +43,26 @@ fn a_key_on_a_token() {
             return Ok(());
         }
         again(board, &site)
+    });
+}
+
+/// What a killed registration left is given up instead of finished.
+#[test]
+fn a_registration_that_was_killed() {
+    let site = Site::new();
+    let prepare = || {
+        let board = Board::with_token();
+        let words = board.words();
+        (board, words)
+    };
+    at_every_call("given up", sampling(40), prepare, &site, |board| {
+        if board.lost_its_token() {
+            return Ok(());
+        }
+        let pin_file = board.dir.path().join("pin");
+        fs::write(&pin_file, PIN).unwrap();
+        let mut words = words();
+        words.extend(["--hsm-pin-file".into(), pin_file.into()]);
+        unregister(board, &site, words)
     });
 }
