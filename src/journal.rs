@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::response::{CONFIGURATION, PRIVATE_KEY};
@@ -96,12 +97,12 @@ impl Journal {
         &self.state
     }
 
-    /// Reads a staged file.
+    /// Reads a staged file, which may be the key.
     ///
     /// # Errors
     /// [`crate::error::Kind::Storage`], or [`crate::error::Kind::Configuration`] if it is gone.
-    pub fn staged(&self, name: &str, limit: usize) -> Result<Vec<u8>> {
-        let content = self.directory.read(name, limit)?;
+    pub fn staged(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+        let content = self.directory.read_secret(name, limit)?;
         content.ok_or_else(|| self.damaged(name))
     }
 
@@ -233,7 +234,7 @@ impl Journal {
         if self.directory.has(&file.name)? {
             return self.directory.move_to(&file.name, sota);
         }
-        match sota.read(&file.name, FILE_LIMIT)? {
+        match sota.read_secret(&file.name, FILE_LIMIT)? {
             Some(content) if sha256(&content) == file.sha256 => Ok(()),
             _ => Err(self.damaged(&file.name)),
         }

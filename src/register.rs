@@ -161,7 +161,7 @@ fn ask_again(
 
 /// The software key that the journal holds.
 fn staged_key(journal: &Journal) -> Result<DeviceKey> {
-    let pem = zeroize::Zeroizing::new(journal.staged(PRIVATE_KEY, KEY_LIMIT)?);
+    let pem = journal.staged(PRIVATE_KEY, KEY_LIMIT)?;
     let pem = std::str::from_utf8(&pem)
         .map_err(|_| Error::configuration("the key in the journal is damaged"))?;
     SoftwareKey::from_pem(pem).map(DeviceKey::software)
