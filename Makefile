@@ -58,7 +58,7 @@ crash:
 	scripts/install-tools test
 	CRASH_POINTS=all $(CARGO) test --locked --test crash -- --nocapture --test-threads=1
 
-# Needs nightly Rust and cargo-fuzz; says so if they are missing. `make test` replays the corpus.
+# Compiles cargo-fuzz the first time. `make test` replays the corpus.
 fuzz:
 	scripts/fuzz $(or $(SECONDS),60)
 
