@@ -25,10 +25,14 @@ const TEXT_LIMIT: usize = 64 * 1024;
 /// [`crate::error::Kind::Configuration`] for a file that is there and unusable.
 pub fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
     let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), Secret::from(value))]);
-    layers.push_below(Layer {
-        origin: Origin::Default,
-        values: one("api-token-file", TOKEN_FILE.to_owned()),
-    });
+    // A token that was forgotten is an error at once, and no code that nobody reads. An image that
+    // names its approval server and has no such file means a person.
+    if variable("OAUTH_BASE")?.is_none() || is_there(Path::new(TOKEN_FILE)) {
+        layers.push_below(Layer {
+            origin: Origin::Default,
+            values: one("api-token-file", TOKEN_FILE.to_owned()),
+        });
+    }
     let path = sota_dir.join("compose-apps");
     if let Some(apps) = preloaded_apps(&path)? {
         layers.push_below(Layer {

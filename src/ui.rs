@@ -175,9 +175,9 @@ impl Reporter {
         }
         let what = match plan {
             Plan::Begin { replaces } => format!(
-                "register device {} with factory {}{}",
-                uuid.map_or("a random one", String::as_str),
+                "register this device with factory {} under {}{}",
                 settings.factory,
+                uuid.map_or("a random UUID", String::as_str),
                 if *replaces {
                     ", replacing the earlier registration"
                 } else {

@@ -3,12 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::common::answers::Backend;
 use super::common::board::{Run, TOKEN, run};
 use super::common::image::Image;
-use super::common::scripted::{Request, ScriptedServer};
+use super::common::scripted::{Answer, Request, ScriptedServer};
 use super::common::tools::tool;
 
 fn signing_server() -> ScriptedServer {
@@ -133,7 +133,13 @@ fn no_token() {
         "No such file",
         "hint: write the API token",
     ];
-    refused(&image, |_| {}, &words);
+    for unset in ["", "removed"] {
+        let unnamed = |command: &mut Command| match unset {
+            "" => _ = command.env("OAUTH_BASE", ""),
+            _ => _ = command.env_remove("OAUTH_BASE"),
+        };
+        refused(&image, unnamed, &words);
+    }
     image.write("/etc/lmp-device-register-token", "\n");
     refused(
         &image,
@@ -156,6 +162,31 @@ fn no_token() {
         command.env("CREDENTIALS_DIRECTORY", store.path());
     };
     refused(&image, credential, &["api-token", "is empty", "hint: "]);
+}
+
+/// An image that names the approval server and has no token means a person.
+#[test]
+fn a_person_approves() {
+    let image = Image::new();
+    image.remove("/etc/lmp-device-register-token");
+    let server = ScriptedServer::new(|request| {
+        if request.target == "/oauth/token/" {
+            return Answer::json(400, &json!({ "error": "access_denied" }));
+        }
+        assert_eq!(request.target, "/oauth/authorization/device/");
+        Answer::json(
+            200,
+            &json!({
+                "device_code": "d", "user_code": "WDJB-MJHT", "interval": 1, "expires_in": 900,
+                "verification_uri": "https://app.example.com/activate/",
+            }),
+        )
+    });
+    let words = ["code:    WDJB-MJHT", "error: the registration was denied"];
+    let ended = auto(&image, &server, |command| {
+        command.env("OAUTH_BASE", format!("http://{}/oauth", server.address()));
+    });
+    ended.expect(77).says(&words);
 }
 
 #[test]

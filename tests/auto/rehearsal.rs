@@ -83,7 +83,7 @@ fn nothing_is_changed_and_nobody_is_asked() {
             let (run, effects) = effects(&image, &server.url(), &arguments);
             let run = run.expect(0);
             assert!(effects.is_empty(), "{effects:#?}");
-            assert!(run.stdout.contains("register device"), "{run}");
+            assert!(run.stdout.contains("register this device"), "{run}");
             assert_eq!(run.stderr, "");
         }
         assert_eq!(image.snapshot(), before);
@@ -144,6 +144,7 @@ fn every_value_has_its_origin_and_secrets_are_not_shown() {
     let run = run(command).expect(0);
     let module = format!("  hsm-module = {SOFTHSM:?} (file \"/etc/sota/hsm\")");
     for line in [
+        "Would register this device with factory acme under a random UUID.",
         "  in:       /var/sota",
         "  factory = \"acme\" (os-release LMP_FACTORY)",
         "  hwid = \"typed\" (command line)",

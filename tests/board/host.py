@@ -1,10 +1,12 @@
 """What stands on the host beside the emulated board: a real lmp-factory, a clock, a cable.
 
-The board reaches all of it as 10.0.2.2, which QEMU's user network maps to the host's loopback.
+The board reaches all of it as 10.0.2.2, which QEMU's user network maps to the host's loopback; the
+factory has a name, as in the README, which the board finds in /etc/hosts.
 """
 
 import json
 import pathlib
+import re
 import select
 import socket
 import socketserver
@@ -15,17 +17,20 @@ import time
 
 API_PORT = 8080
 GATEWAY_PORT = 8443
-BOARD_SEES_HOST_AS = "10.0.2.2"
+BOARD_SEES_HOST_AT = "10.0.2.2"
+FACTORY_HOST = "factory.example.com"
+# The factory listens behind the cable, on another address of the loopback and the same port: it
+# tells people its own port.
+BEHIND_THE_CABLE = "127.0.0.2"
 
 
 class Factory:
     """One lmp-factory with its data directory; it may be started and stopped several times."""
 
-    def __init__(self, program: pathlib.Path, folder: pathlib.Path, api_port: int = API_PORT):
+    def __init__(self, program: pathlib.Path, folder: pathlib.Path):
         self.program = program
         self.data = folder / "factory"
         self.log = open(folder / "factory.log", "ab")
-        self.api_port = api_port
         self.process = None
 
     def start(self) -> dict:
@@ -33,8 +38,8 @@ class Factory:
         self.process = subprocess.Popen(
             [
                 self.program, "serve", "--json", "--factory", "acme",
-                "--data-dir", self.data, "--host", BOARD_SEES_HOST_AS,
-                "--listen", f"127.0.0.1:{self.api_port}",
+                "--data-dir", self.data, "--host", FACTORY_HOST,
+                "--listen", f"{BEHIND_THE_CABLE}:{API_PORT}",
                 "--gateway-listen", f"127.0.0.1:{GATEWAY_PORT}",
             ],
             stdout=subprocess.PIPE, stderr=self.log,
@@ -54,9 +59,42 @@ class Factory:
         command = [self.program, "token", "create", "--data-dir", self.data]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
+    def add_operator(self, name: str, password: str) -> None:
+        command = [self.program, "operator", "add", "--data-dir", self.data,
+                   "--password-file", "-", name]
+        subprocess.run(command, check=True, input=password, text=True, stdout=subprocess.DEVNULL)
+
     def devices(self) -> list:
         command = [self.program, "device", "list", "--json", "--data-dir", self.data]
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+class Person:
+    """Somebody with a browser, which is curl with a cookie jar, and the password of an operator."""
+
+    def __init__(self, folder: pathlib.Path, ca_file: str):
+        self.arguments = [
+            "curl", "--silent", "--show-error", "--fail", "--location", "--cacert", ca_file,
+            "--cookie", folder / "cookies", "--cookie-jar", folder / "cookies",
+            "--resolve", f"{FACTORY_HOST}:{API_PORT}:127.0.0.1",
+        ]
+        self.page = ""
+
+    def open(self, url: str, **fields: str) -> str:
+        """Follows a link, or sends the form of the page that is open."""
+        if fields:
+            fields["csrf"] = re.search(r'name="csrf" value="([^"]*)"', self.page)[1]
+        data = [word for pair in fields.items() for word in ("--data-urlencode", "=".join(pair))]
+        done = subprocess.run([*self.arguments, *data, url], check=True, capture_output=True, text=True)
+        self.page = done.stdout
+        return self.page
+
+    def approve(self, address: str, code: str, name: str, password: str) -> str:
+        """Logs in, types the code, reads the page and presses the button; returns both pages."""
+        self.open(address)
+        self.open(f"{address}login", name=name, password=password, user_code="")
+        question = self.open(f"{address}?user_code={code}")
+        return question + self.open(f"{address}decide", user_code=code, decision="approve")
 
 
 class Clock:
@@ -107,21 +145,21 @@ class Cable:
     withheld, and `cut` is set: the factory has registered the device and the board does not know.
     """
 
-    def __init__(self, upstream_port: int, port: int = API_PORT):
+    def __init__(self):
         self.cut_when = None
         self.cut = threading.Event()
         cable = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                with socket.create_connection(("127.0.0.1", upstream_port)) as factory:
+                with socket.create_connection((BEHIND_THE_CABLE, API_PORT)) as factory:
                     cable._relay(self.request, factory)
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True
             daemon_threads = True
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server(("127.0.0.1", API_PORT), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def _relay(self, board: socket.socket, factory: socket.socket) -> None:
