@@ -4,7 +4,10 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::kill::{expect, fresh, is_of_interest, opens_sota, registered, replace_again, rerun};
+use crate::kill::{
+    KillAtPhase, PHASES, expect, fresh, is_of_interest, opens_sota, registered, replace_again,
+    rerun,
+};
 use crate::points::{Accident, at_every_point, sampling};
 use crate::site::{Board, Ran, SOTA, Site};
 use crate::tracer::{Call, Ended, Verdict, Watch};
@@ -143,6 +146,25 @@ fn a_failing_disk_while_another_registration_is_replaced() {
                 honest(board, ran, &site)?;
             }
             replace_again(board, &site)
+        });
+    }
+}
+
+#[test]
+fn a_failing_disk_while_an_interrupted_registration_goes_on() {
+    let site = Site::new();
+    for phase in PHASES {
+        let breaker = |at| Breaker::new(at, Errno::EIO, Place::Sota);
+        let prepare = || {
+            let (board, words) = fresh();
+            board.traced(&site, &words, &mut KillAtPhase(&board, phase));
+            assert_eq!(board.phase().as_deref(), Some(phase));
+            (board, words)
+        };
+        let what = format!("I/O error in the second run, from {phase}");
+        at_every_point(&what, sampling(5), breaker, prepare, &site, |board, ran| {
+            honest(board, ran, &site)?;
+            rerun(board, &site)
         });
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::answers::Backend;
 use crate::common::board::start;
@@ -45,8 +45,11 @@ fn assert_places(image: &Image, hsm: &SoftHsm, mut command: Command, pins: usize
     command.env("DEVICE_API", server.url());
     command.args(["--retry-for", "0"]);
     let (started, go_on) = (hsm.path("started"), hsm.path("go-on"));
-    let script =
-        format!("#!/bin/sh\n: >{started:?}\nwhile [ ! -e {go_on:?} ]; do /bin/sleep 0.02; done\n");
+    // It ends with the test too, which takes its folder away.
+    let script = format!(
+        "#!/bin/sh\n: >{started:?}\n\
+         while [ -e {started:?} ] && [ ! -e {go_on:?} ]; do /bin/sleep 0.02; done\n"
+    );
     image.board().install_program("systemctl", &script);
     let running = start(command);
     for (method, token) in [("HEAD", Some(1)), ("POST", None)] {
@@ -65,7 +68,9 @@ fn assert_places(image: &Image, hsm: &SoftHsm, mut command: Command, pins: usize
         release.send(()).unwrap();
     }
     // `sota.toml` is written by now.
+    let deadline = Instant::now() + PATIENCE;
     while !started.exists() {
+        assert!(Instant::now() < deadline, "systemctl was not started");
         std::thread::sleep(Duration::from_millis(20));
     }
     for secret in [PIN, SO_PIN] {
