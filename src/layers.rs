@@ -52,6 +52,12 @@ impl Layers {
         self.0.push(layer);
     }
 
+    /// Whether files say nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What the layers say about an option, if nobody types it.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {

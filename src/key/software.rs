@@ -4,15 +4,15 @@ use p256::SecretKey;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::elliptic_curve::Generate as _;
-use p256::elliptic_curve::sec1::ToSec1Point as _;
 use p256::pkcs8::DecodePrivateKey as _;
 use zeroize::Zeroizing;
 
 use super::POINT_BYTES;
 use crate::error::{Error, Result};
 
-/// A private key in memory; wiped on drop.
-pub struct SoftwareKey(SecretKey);
+/// A private key in memory; wiped on drop. With its public key, which takes as long to compute as a
+/// signature.
+pub struct SoftwareKey(SigningKey);
 
 impl SoftwareKey {
     /// A new key from the system's random numbers.
@@ -20,7 +20,7 @@ impl SoftwareKey {
     /// # Errors
     /// [`crate::error::Kind::Bug`] if the system gives none, which Linux does not do after boot.
     pub fn generate() -> Result<Self> {
-        SecretKey::try_generate()
+        SigningKey::try_generate()
             .map(Self)
             .map_err(|cause| Error::bug("the system gave no random numbers").because(cause))
     }
@@ -36,7 +36,7 @@ impl SoftwareKey {
         SecretKey::from_sec1_pem(&pem[start..])
             .ok()
             .or_else(|| SecretKey::from_pkcs8_pem(pem).ok())
-            .map(Self)
+            .map(|key| Self(key.into()))
             .ok_or_else(|| Error::configuration("the private key is no EC P-256 key in PEM"))
     }
 
@@ -45,20 +45,20 @@ impl SoftwareKey {
     /// # Errors
     /// [`crate::error::Kind::Bug`] if it cannot be encoded.
     pub fn to_pem(&self) -> Result<Zeroizing<String>> {
-        self.0
+        SecretKey::from(&self.0)
             .to_sec1_pem(p256::pkcs8::LineEnding::LF)
             .map_err(|cause| Error::bug("the key could not be encoded").because(cause))
     }
 
     pub(super) fn point(&self) -> [u8; POINT_BYTES] {
-        let encoded = self.0.public_key().to_sec1_point(false);
+        let encoded = self.0.verifying_key().to_sec1_point(false);
         let mut point = [0; POINT_BYTES];
         point.copy_from_slice(encoded.as_bytes());
         point
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let signature: DerSignature = SigningKey::from(&self.0).sign(message);
+        let signature: DerSignature = self.0.sign(message);
         signature.as_bytes().to_vec()
     }
 }
