@@ -112,7 +112,7 @@ fn honest(board: &Board, ran: &Ran, site: &Site) -> Result<(), String> {
     }
 }
 
-const ERRORS: [Errno; 2] = [Errno::ENOSPC, Errno::EIO];
+const ERRORS: [Errno; 4] = [Errno::ENOSPC, Errno::EIO, Errno::EROFS, Errno::EDQUOT];
 
 #[test]
 fn a_failing_disk_during_a_first_registration() {
@@ -121,7 +121,7 @@ fn a_failing_disk_during_a_first_registration() {
         let breaker = |at| Breaker::new(at, errno, Place::Sota);
         at_every_point(
             errno.desc(),
-            sampling(2),
+            sampling(4),
             breaker,
             fresh,
             &site,
@@ -140,13 +140,20 @@ fn a_failing_disk_while_another_registration_is_replaced() {
         let breaker = |at| Breaker::new(at, errno, Place::Sota);
         let prepare = || registered(&site);
         let what = format!("--force, {}", errno.desc());
-        at_every_point(&what, sampling(5), breaker, prepare, &site, |board, ran| {
-            // Files may be half exchanged when it fails: 73 says that it must run again.
-            if ran.ended != Ended::Exited(73) {
-                honest(board, ran, &site)?;
-            }
-            replace_again(board, &site)
-        });
+        at_every_point(
+            &what,
+            sampling(10),
+            breaker,
+            prepare,
+            &site,
+            |board, ran| {
+                // Files may be half exchanged when it fails: 73 says that it must run again.
+                if ran.ended != Ended::Exited(73) {
+                    honest(board, ran, &site)?;
+                }
+                replace_again(board, &site)
+            },
+        );
     }
 }
 
