@@ -2,15 +2,11 @@
 //! corpus (`tests/corpus.rs`) share it.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-use lmp_device_register::certificate::{DeviceCertificate, check_roots};
-use lmp_device_register::device_api::backend_words;
-use lmp_device_register::error::{Error, Kind};
-use lmp_device_register::hsm_file;
-use lmp_device_register::os_release::OsRelease;
-use lmp_device_register::pkcs11_uri::{Pkcs11Uri, UriPin};
-use lmp_device_register::response::{CONFIGURATION, Expected, FileName, verify};
-use lmp_device_register::sota_toml::{P11, SotaToml, suits_both};
-use lmp_device_register::ui::printable;
+use lmp_device_register::testing::{
+    CONFIGURATION, DeviceCertificate, Expected, FileName, OsRelease, P11, Pkcs11Uri, SotaToml,
+    UriPin, backend_words, check_roots, hsm_file, printable, suits_both, verify,
+};
+use lmp_device_register::{Error, Kind};
 
 /// 2026-01-01, so that the same input is always judged alike.
 const NOW: u64 = 1_767_225_600;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 
 /// The result of everything in this crate that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// The class of a failure. Each class has one stable exit code (sysexits where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

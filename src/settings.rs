@@ -10,60 +10,40 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::args::{CommonArgs, RegisterArgs};
+use crate::backend::authorisation::Authorisation;
+use crate::backend::http::Timeouts;
 use crate::error::Result;
-use crate::layers::Origins;
-use crate::os_release::OsRelease;
-use crate::secret::Secret;
+use crate::key::pkcs11::TokenSettings;
+use crate::settings::args::{CommonArgs, RegisterArgs};
+use crate::settings::layers::Origins;
+use crate::settings::os_release::OsRelease;
 
+pub mod args;
 mod checks;
 mod choices;
+pub mod hsm_file;
+pub(crate) mod layers;
 mod origin;
+pub(crate) mod os_release;
+pub(crate) mod sources;
 mod token;
+pub(crate) mod wrapper;
 
 use checks::{check_factory, check_url, not_empty};
 use choices::{authorisation, hwid, production, tags};
 use origin::{Resolver, built, default, typed};
 
-pub use checks::{NAME_LIMIT, check_uuid, is_uuid};
-pub use origin::{FoundSecret, Origin, Provenance};
-pub use token::{DEFAULT_TOKEN_LABEL, TokenChoice, TokenSettings, module_uri};
-
-/// How the backend learns that this registration is allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authorisation {
-    /// An API token in a header of its own.
-    ApiToken {
-        /// The header's name.
-        header: String,
-        /// The token.
-        token: Secret,
-    },
-    /// A person approves it: the device grant of RFC 8628.
-    DeviceGrant {
-        /// Base URL of the authorisation server.
-        base: Url,
-    },
-}
+pub(crate) use checks::check_uuid;
+pub(crate) use origin::{FoundSecret, Origin, Provenance};
+pub(crate) use token::module_uri;
 
 /// Where the device's private key lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySetting {
+pub(crate) enum KeySetting {
     /// In `pkey.pem`.
     Software,
     /// On a PKCS#11 token.
     Token(TokenSettings),
-}
-
-/// Limits in time of the HTTP client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// For TCP and TLS together.
-    pub connect: Duration,
-    /// Between two reads.
-    pub read: Duration,
-    /// From the first byte sent to the last byte read.
-    pub request: Duration,
 }
 
 /// Everything that was decided about a registration before looking at the device.
@@ -72,7 +52,7 @@ pub struct Timeouts {
     clippy::struct_excessive_bools,
     reason = "each is an option of its own"
 )]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where keys and configuration go, as given.
     pub sota_dir: PathBuf,
     /// Factory: the certificate's OU.
@@ -129,7 +109,7 @@ pub struct Settings {
 
 /// What was set when this program was built; the variables of the incumbent's build.
 #[derive(Debug, Clone, Copy)]
-pub struct BuildDefaults {
+pub(crate) struct BuildDefaults {
     /// `HARDWARE_ID`
     pub hwid: Option<&'static str>,
     /// `DEVICE_API`
@@ -143,7 +123,7 @@ pub struct BuildDefaults {
 }
 
 /// The settings of this build.
-pub const BUILD: BuildDefaults = BuildDefaults {
+pub(crate) const BUILD: BuildDefaults = BuildDefaults {
     hwid: option_env!("HARDWARE_ID"),
     device_api: option_env!("DEVICE_API"),
     oauth_base: option_env!("OAUTH_API"),
@@ -153,7 +133,7 @@ pub const BUILD: BuildDefaults = BuildDefaults {
 
 /// Everything that settings are made of.
 #[derive(Debug)]
-pub struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// Options of every command.
     pub common: &'a CommonArgs,
     /// Options of a registration.
@@ -173,7 +153,7 @@ pub struct Sources<'a> {
 }
 
 /// The description of the system unless told otherwise.
-pub const OS_RELEASE: &str = "/etc/os-release";
+pub(crate) const OS_RELEASE: &str = "/etc/os-release";
 /// Seconds that a connection may take unless told otherwise.
 const CONNECT_TIMEOUT: u64 = 10;
 /// Seconds between two reads unless told otherwise.
@@ -185,7 +165,7 @@ const RETRY_FOR: u64 = 120;
 
 /// Limits in time from the command line, else the defaults.
 #[must_use]
-pub fn timeouts(common: &CommonArgs) -> Timeouts {
+pub(crate) fn timeouts(common: &CommonArgs) -> Timeouts {
     let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
     Timeouts {
         connect: seconds(common.connect_timeout, CONNECT_TIMEOUT),
@@ -196,14 +176,14 @@ pub fn timeouts(common: &CommonArgs) -> Timeouts {
 
 /// The directory of the registration from the command line, else `/var/sota`.
 #[must_use]
-pub fn sota_dir(common: &CommonArgs) -> PathBuf {
+pub(crate) fn sota_dir(common: &CommonArgs) -> PathBuf {
     let default = || PathBuf::from("/var/sota");
     common.sota_dir.clone().unwrap_or_else(default)
 }
 
 impl Settings {
     /// Says of values that files gave where they came from; to resolve they look typed.
-    pub fn attribute(&mut self, origins: &Origins) {
+    pub(crate) fn attribute(&mut self, origins: &Origins) {
         for Provenance { name, origin, .. } in &mut self.provenance {
             if let (Origin::CommandLine, Some(file)) = (&*origin, origins.get(*name)) {
                 *origin = file.clone();
@@ -218,13 +198,13 @@ impl Settings {
 
 /// The update client's systemd unit.
 #[must_use]
-pub fn update_client(build: BuildDefaults) -> &'static str {
+pub(crate) fn update_client(build: BuildDefaults) -> &'static str {
     build.update_client.unwrap_or("aktualizr-lite")
 }
 
 /// The update client's lock file unless told otherwise.
 #[must_use]
-pub fn update_client_lock() -> PathBuf {
+pub(crate) fn update_client_lock() -> PathBuf {
     PathBuf::from("/var/lock/aklite.lock")
 }
 
@@ -232,7 +212,7 @@ pub fn update_client_lock() -> PathBuf {
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a value that is missing or cannot work.
-pub fn resolve(sources: Sources<'_>) -> Result<Settings> {
+pub(crate) fn resolve(sources: Sources<'_>) -> Result<Settings> {
     let Sources {
         common,
         args,
@@ -393,5 +373,4 @@ fn note_files_and_times(
 }
 
 #[cfg(test)]
-#[path = "settings/tests.rs"]
 mod tests;

@@ -2,13 +2,13 @@
 
 /// Version and commit, for `-V`.
 #[must_use]
-pub const fn short() -> &'static str {
+pub(crate) const fn short() -> &'static str {
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")")
 }
 
 /// Version, commit, target and features, for `--version`.
 #[must_use]
-pub const fn long() -> &'static str {
+pub(crate) const fn long() -> &'static str {
     #[cfg(feature = "pkcs11")]
     macro_rules! features {
         () => {

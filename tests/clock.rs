@@ -14,7 +14,7 @@ use common::factory::Factory;
 use common::scripted::ScriptedServer;
 use common::tools::tool;
 use common::watched::Watched;
-use lmp_device_register::version::build_epoch;
+use lmp_device_register::testing::build_epoch;
 
 const FRESH: &str = "@1970-01-02 00:00:00";
 

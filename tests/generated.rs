@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
-use lmp_device_register::args::CommandLine;
+use lmp_device_register::testing::args::CommandLine;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 

@@ -13,8 +13,8 @@ use common::answers::Backend;
 use common::board::Board;
 use common::scripted::{Answer, ScriptedServer};
 use common::tools::{output, tool};
-use lmp_device_register::args;
-use lmp_device_register::error::Kind;
+use lmp_device_register::Kind;
+use lmp_device_register::testing::args;
 use tempfile::TempDir;
 
 const UNIT: &str = "lmp-device-auto-register.service";

@@ -7,19 +7,19 @@ use p256::elliptic_curve::Generate as _;
 use p256::pkcs8::DecodePrivateKey as _;
 use zeroize::Zeroizing;
 
-use super::POINT_BYTES;
+use super::point::POINT_BYTES;
 use crate::error::{Error, Result};
 
 /// A private key in memory; wiped on drop. With its public key, which takes as long to compute as a
 /// signature.
-pub struct SoftwareKey(SigningKey);
+pub(crate) struct SoftwareKey(SigningKey);
 
 impl SoftwareKey {
     /// A new key from the system's random numbers.
     ///
     /// # Errors
     /// [`crate::error::Kind::Bug`] if the system gives none, which Linux does not do after boot.
-    pub fn generate() -> Result<Self> {
+    pub(crate) fn generate() -> Result<Self> {
         SigningKey::try_generate()
             .map(Self)
             .map_err(|cause| Error::bug("the system gave no random numbers").because(cause))
@@ -30,7 +30,7 @@ impl SoftwareKey {
     /// # Errors
     /// [`crate::error::Kind::Configuration`] if it is neither, or no P-256 key. The text is not
     /// quoted.
-    pub fn from_pem(pem: &str) -> Result<Self> {
+    pub(crate) fn from_pem(pem: &str) -> Result<Self> {
         // OpenSSL's ecparam writes the curve's parameters as a block of its own before the key.
         let start = pem.find("-----BEGIN EC PRIVATE KEY").unwrap_or(0);
         SecretKey::from_sec1_pem(&pem[start..])
@@ -44,7 +44,7 @@ impl SoftwareKey {
     ///
     /// # Errors
     /// [`crate::error::Kind::Bug`] if it cannot be encoded.
-    pub fn to_pem(&self) -> Result<Zeroizing<String>> {
+    pub(crate) fn to_pem(&self) -> Result<Zeroizing<String>> {
         SecretKey::from(&self.0)
             .to_sec1_pem(p256::pkcs8::LineEnding::LF)
             .map_err(|cause| Error::bug("the key could not be encoded").because(cause))

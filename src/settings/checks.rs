@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// The most characters that CN and OU may have (RFC 5280 appendix A, ub-common-name and
 /// ub-organizational-unit-name).
-pub const NAME_LIMIT: usize = 64;
+pub(crate) const NAME_LIMIT: usize = 64;
 
 pub(super) fn not_empty(value: Option<String>) -> Option<String> {
     value.filter(|value| !value.is_empty())
@@ -49,7 +49,7 @@ fn check_subject(what: &str, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// Empty, too long, with control characters, or (if `strict`) not 8-4-4-4-12 hex digits.
-pub fn check_uuid(uuid: &str, strict: bool) -> Result<()> {
+pub(crate) fn check_uuid(uuid: &str, strict: bool) -> Result<()> {
     if uuid.is_empty() {
         return Err(Error::configuration("the UUID is empty"));
     }
@@ -65,7 +65,7 @@ pub fn check_uuid(uuid: &str, strict: bool) -> Result<()> {
 
 /// 8-4-4-4-12 hexadecimal digits.
 #[must_use]
-pub fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 

@@ -2,9 +2,10 @@
 
 use super::checks::{check_url, missing, not_empty};
 use super::origin::{Resolver, built, default, typed};
-use super::{Authorisation, BuildDefaults, FoundSecret, Origin, Provenance};
-use crate::args::{RegisterArgs, parse_bool};
+use super::{BuildDefaults, FoundSecret, Origin, Provenance};
+use crate::backend::authorisation::Authorisation;
 use crate::error::{Error, Result};
+use crate::settings::args::{RegisterArgs, parse_bool};
 
 pub(super) fn hwid(
     r: &mut Resolver<'_>,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::args::parse_bool;
 use crate::error::{Error, Result};
-use crate::os_release::OsRelease;
 use crate::secret::Secret;
+use crate::settings::args::parse_bool;
+use crate::settings::os_release::OsRelease;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Typed.
     CommandLine,
     /// A variable of the environment.
@@ -44,7 +44,7 @@ impl fmt::Display for Origin {
 
 /// A setting as `--verbose` shows it; secrets are shown as `[secret]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
+pub(crate) struct Provenance {
     /// The long option's name.
     pub name: &'static str,
     /// The value, as text.
@@ -54,7 +54,7 @@ pub struct Provenance {
 }
 
 /// A secret that was read from outside the command line, and where it was found.
-pub type FoundSecret = (Secret, Origin);
+pub(crate) type FoundSecret = (Secret, Origin);
 
 /// Picks values in the order of precedence and keeps the record of where they came from.
 pub(super) struct Resolver<'a> {

@@ -1,8 +1,9 @@
 //! The order of precedence as a table: value and origin of every setting.
 
 use super::*;
-use crate::args;
 use crate::error::Kind;
+use crate::secret::Secret;
+use crate::settings::args;
 
 #[path = "tests/values.rs"]
 mod values;

@@ -1,63 +1,20 @@
 //! Pure: the options of a PKCS#11 token become [`TokenSettings`].
 
 use super::{FoundSecret, KeySetting, Origin, Provenance, Resolver, default, not_empty, typed};
-use crate::args::RegisterArgs;
 use crate::error::{Error, Result};
-use crate::pkcs11_uri::{Pkcs11Uri, SCHEME};
+use crate::key::pkcs11::{DEFAULT_TOKEN_LABEL, Pkcs11Uri, SCHEME, TokenChoice, TokenSettings};
 use crate::secret::Secret;
-use crate::sota_toml::suits_both;
+use crate::settings::args::RegisterArgs;
+use crate::sota::sota_toml::suits_both;
 
-/// The label that both readers of `sota.toml` look for when it names none.
-pub const DEFAULT_TOKEN_LABEL: &str = "aktualizr";
 /// Bytes of a token's label (PKCS#11 `CK_TOKEN_INFO`).
 const LABEL_LIMIT: usize = 32;
-
-/// A key on a PKCS#11 token: which library, which token, and how to log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenSettings {
-    /// Path of the PKCS#11 library, absolute.
-    pub module: String,
-    /// Which of its tokens.
-    pub choice: TokenChoice,
-    /// User PIN.
-    pub pin: Secret,
-    /// Security officer PIN, needed only to initialise a token.
-    pub so_pin: Option<Secret>,
-    /// Log in although one wrong PIN would lock the token.
-    pub allow_final_try: bool,
-}
-
-/// What a token must be to be used; `None` means any.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TokenChoice {
-    /// `CK_TOKEN_INFO.label`; always asked for.
-    pub label: String,
-    /// Serial number.
-    pub serial: Option<String>,
-    /// Manufacturer.
-    pub manufacturer: Option<String>,
-    /// Model.
-    pub model: Option<String>,
-    /// The slot it is in.
-    pub slot_id: Option<u64>,
-}
-
-impl TokenChoice {
-    /// The only token of that label.
-    #[must_use]
-    pub fn labelled(label: &str) -> Self {
-        Self {
-            label: label.to_owned(),
-            ..Self::default()
-        }
-    }
-}
 
 /// The URI of `--hsm-module`, unless that is a path.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] if it is a broken URI.
-pub fn module_uri(args: &RegisterArgs) -> Result<Option<Pkcs11Uri>> {
+pub(crate) fn module_uri(args: &RegisterArgs) -> Result<Option<Pkcs11Uri>> {
     args.hsm_module
         .as_ref()
         .map(Secret::expose)

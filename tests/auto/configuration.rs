@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use lmp_device_register::layers::option_names;
+use lmp_device_register::testing::option_names;
 use serde_json::Value;
 
 use super::common::answers::Backend;

@@ -1,0 +1,133 @@
+//! Pure: the untrusted answer of the backend becomes a verified [`Registration`], or an error that
+//! says why not. Nothing of an answer that fails here reaches the disk.
+
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{Error as _, MapAccess, Visitor};
+
+use crate::error::{Error, Result};
+use crate::key::certificate::{DeviceCertificate, check_roots};
+use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, FileName, ROOT};
+use crate::sota::sota_toml::SotaToml;
+
+/// The most files that an answer may hold.
+const FILE_LIMIT: usize = 32;
+
+/// What the answer must say to be this device's.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// CN.
+    pub uuid: &'a str,
+    /// OU.
+    pub factory: &'a str,
+    /// SubjectPublicKeyInfo of the key that was made, DER.
+    pub public_key_info: &'a [u8],
+    /// This device's clock, seconds since 1970.
+    pub now: u64,
+}
+
+/// A verified answer.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// The files as they were sent, `sota.toml` not among them.
+    pub files: Vec<(FileName, String)>,
+    /// The configuration as it was sent.
+    pub configuration: SotaToml,
+    /// The device certificate.
+    pub certificate: DeviceCertificate,
+    /// What a person should know although it does not stop us.
+    pub warnings: Vec<String>,
+}
+
+/// Verifies the body of a 201.
+///
+/// # Errors
+/// [`crate::error::Kind::Answer`] with the first thing that is wrong.
+pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
+    let Expected {
+        uuid,
+        factory,
+        public_key_info,
+        now,
+    } = expected;
+    let mut files = parse_files(body)?;
+    let text = |name: &str| {
+        files
+            .iter()
+            .find(|(file, _)| file.as_str() == name)
+            .map(|(_, text)| text.as_str())
+    };
+    let required = |name: &str| {
+        text(name)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| Error::answer(format!("the backend's answer lacks {name}")))
+    };
+
+    let certificate = DeviceCertificate::from_pem(required(CERTIFICATE)?)?;
+    certificate.check_key(public_key_info)?;
+    certificate.check_subject(uuid, factory)?;
+    let warnings = certificate.check_validity(now)?.into_iter().collect();
+    if let Some(chain) = text(CHAIN) {
+        certificate.check_chain(chain, now)?;
+    }
+    check_roots(required(ROOT)?)?;
+    let configuration = SotaToml::parse(required(CONFIGURATION)?)?;
+    configuration.gateway()?;
+
+    files.retain(|(name, _)| name.as_str() != CONFIGURATION);
+    Ok(Registration {
+        files,
+        configuration,
+        certificate,
+        warnings,
+    })
+}
+
+/// A JSON object of file names to texts, nothing deeper, no name twice.
+fn parse_files(body: &[u8]) -> Result<Vec<(FileName, String)>> {
+    if body.len() > ANSWER_LIMIT {
+        return Err(Error::answer("the backend's answer is larger than 1 MiB"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let files = reader
+        .deserialize_map(FileMap)
+        .and_then(|files| reader.end().map(|()| files))
+        .map_err(|cause| {
+            Error::answer("the backend's answer is no JSON object of files").because(cause)
+        })?;
+    files
+        .into_iter()
+        .map(|(name, text)| Ok((FileName::parse(&name)?, text)))
+        .collect()
+}
+
+struct FileMap;
+
+impl<'de> Visitor<'de> for FileMap {
+    type Value = Vec<(String, String)>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object of file names to texts")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(
+        self,
+        mut map: M,
+    ) -> std::result::Result<Self::Value, M::Error> {
+        let mut files: Vec<(String, String)> = Vec::new();
+        while let Some((name, text)) = map.next_entry::<String, String>()? {
+            if files.iter().any(|(known, _)| *known == name) {
+                return Err(M::Error::custom("a file name stands twice"));
+            }
+            if files.len() == FILE_LIMIT {
+                return Err(M::Error::custom("too many files"));
+            }
+            files.push((name, text));
+        }
+        Ok(files)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! `unregister`: removes what a registration installed. What is not ours stays.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::board::facts::HostFacts;
+use crate::board::update_client;
+use crate::error::{Error, Kind, Result};
+use crate::report::line_to_stderr;
+use crate::settings;
+use crate::settings::args::UnregisterArgs;
+use crate::sota::directory::Directory;
+use crate::sota::files::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, ROOT};
+use crate::sota::journal::{self, Journal};
+
+mod token;
+
+/// Removes the registration in `sota_dir`, one that was begun too, its objects on a token first.
+/// Returns what was removed, nothing if there was no registration. Asks on a terminal unless `yes`.
+///
+/// # Errors
+/// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
+/// terminal and without `yes`, [`Kind::Storage`].
+pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>> {
+    let UnregisterArgs {
+        yes,
+        keep_token,
+        hsm_pin_file,
+        update_client_lock,
+    } = args;
+    let default_lock = settings::update_client_lock();
+    let update_client_lock = update_client_lock.as_deref().unwrap_or(&default_lock);
+    let sota = Directory::open(sota_dir)?;
+    if !sota.try_lock()? {
+        return Err(Error::new(
+            Kind::Busy,
+            format!("a registration is running in {sota_dir:?}"),
+        )
+        .hint("wait for it to end"));
+    }
+    let facts = HostFacts::read(&sota, update_client_lock)?;
+    if facts.update_client_running {
+        let unit = settings::update_client(settings::BUILD);
+        return Err(update_client::is_running(unit, update_client_lock));
+    }
+    let installed = installed(&sota)?;
+    let mut names = installed.clone();
+    if sota.has(journal::DIRECTORY)? {
+        names.push(journal::DIRECTORY.to_owned());
+    }
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !*yes {
+        confirm(&sota, &names)?;
+    }
+    // The token first: its settings are in the files that go next.
+    if !*keep_token {
+        token::clear(&sota, hsm_pin_file.as_deref())?;
+    }
+    Journal::discard(&sota)?;
+    // The configuration goes last: while it is there, running this again finishes the work.
+    for name in installed.iter().filter(|name| *name != CONFIGURATION) {
+        sota.remove(name)?;
+    }
+    sota.sync()?;
+    sota.remove(CONFIGURATION)?;
+    sota.sync()?;
+    Ok(names.iter().map(|name| sota.path().join(name)).collect())
+}
+
+/// The files of a registration that are there: ours, and the update client's database, whose
+/// presence alone makes a device count as registered.
+fn installed(sota: &Directory) -> Result<Vec<String>> {
+    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
+    let mut found = Vec::new();
+    for name in ours.into_iter().chain(DATABASE_FILES) {
+        if sota.has(name)? {
+            found.push(name.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+fn confirm(sota: &Directory, names: &[String]) -> Result<()> {
+    let usage = |message: &'static str| {
+        Error::new(Kind::Usage, message).hint("give --yes if that is what you want")
+    };
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return Err(usage(
+            "nobody is there to be asked whether the registration may be removed",
+        ));
+    }
+    ask(sota.path(), names);
+    let mut answer = String::new();
+    let read = input.lock().read_line(&mut answer);
+    match (read, answer.trim().to_ascii_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        _ => Err(usage("the registration stays as it is")),
+    }
+}
+
+/// Asks whether the registration may be removed; the answer is read elsewhere.
+fn ask(sota_dir: &Path, names: &[String]) {
+    line_to_stderr(&format!(
+        "This removes the registration in {sota_dir:?}: {}",
+        names.join(", ")
+    ));
+    let mut output = std::io::stderr().lock();
+    let _ = output
+        .write_all(b"Remove it? [y/N] ")
+        .and_then(|()| output.flush());
+}

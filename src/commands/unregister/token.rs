@@ -1,0 +1,109 @@
+//! Removes the objects of a registration from its token: those under our labels, nothing else.
+
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
+use crate::settings::sources;
+use crate::sota::directory::Directory;
+use crate::sota::installed::{Configuration, token_settings};
+use crate::sota::journal::{Journal, KeyPlace};
+
+/// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
+/// `pin_file` is needed only for the latter; it says where the user PIN is.
+///
+/// # Errors
+/// [`Kind::Token`] if the token does not let them go; nothing else has been removed then.
+pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
+    let installed = installed_token(sota)?;
+    // A journal that cannot be read names no token; it is discarded with everything in it.
+    let begun = Journal::peek(sota).ok().flatten().map(|state| state.key);
+    let mut begun = begun.and_then(|place| Some((place.clone(), place.ids()?)));
+    if let Some(settings) = installed {
+        let mut token = open(&settings)?;
+        let same = |place: &KeyPlace| is_on(place, &settings.module, token.serial());
+        let interrupted_here = begun.take_if(|(place, _)| same(place)).is_some();
+        clear_one(&mut token, Token::remove_all, interrupted_here)?;
+    }
+    let Some((place, ids)) = begun else {
+        return Ok(());
+    };
+    let mut token = open(&settings_of(place, pin_file)?)?;
+    clear_one(&mut token, |token| token.remove(ids), true)
+}
+
+fn is_on(place: &KeyPlace, on_module: &str, on_serial: &str) -> bool {
+    matches!(place, KeyPlace::Token { module, serial, .. } if module == on_module && serial == on_serial)
+}
+
+/// `interrupted`: the token may have been cut off while it made an object.
+fn clear_one(
+    token: &mut Token,
+    remove: impl FnOnce(&Token) -> Result<()>,
+    interrupted: bool,
+) -> Result<()> {
+    let cleared = token.log_in().and_then(|_| {
+        remove(token)?;
+        if interrupted {
+            token.remove_half_made()?;
+        }
+        Ok(())
+    });
+    cleared.map_err(keep_hint)
+}
+
+fn open(settings: &TokenSettings) -> Result<Token> {
+    Token::open(settings, Access::Write).map_err(keep_hint)
+}
+
+/// A token that is gone must not keep a device registered for ever.
+fn keep_hint(error: Error) -> Error {
+    let message = error.full_message();
+    Error::new(error.kind(), message)
+        .hint("mend the token, or give --keep-token to leave its objects where they are")
+}
+
+/// The token of the registration in `sota`, by what `[p11]` says.
+fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
+    match Configuration::read(sota)? {
+        Configuration::Missing => Ok(None),
+        Configuration::Sound(configuration) => Ok(token_settings(&configuration)
+            .map_err(keep_hint)?
+            .map(|(settings, _)| settings)),
+        Configuration::Damaged => Err(keep_hint(Error::new(
+            Kind::Configuration,
+            "sota.toml is damaged, so nobody knows whether there is a token",
+        ))),
+    }
+}
+
+fn settings_of(place: KeyPlace, pin_file: Option<&Path>) -> Result<TokenSettings> {
+    let KeyPlace::Token {
+        module,
+        label,
+        serial,
+        ..
+    } = place
+    else {
+        return Err(Error::bug("a token was expected"));
+    };
+    let pin = sources::hsm_pin_of(pin_file)?.ok_or_else(|| {
+        Error::configuration(
+            "an interrupted registration made a key on a token, and there is no PIN",
+        )
+        .hint(
+            "give --hsm-pin-file FILE, or --keep-token to leave the key where it is, or finish \
+                 that registration",
+        )
+    })?;
+    Ok(TokenSettings {
+        module,
+        choice: TokenChoice {
+            serial: Some(serial),
+            ..TokenChoice::labelled(&label)
+        },
+        pin,
+        so_pin: None,
+        allow_final_try: false,
+    })
+}

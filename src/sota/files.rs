@@ -1,0 +1,58 @@
+//! Pure: what the files of a registration are called, and which names a backend may use.
+
+use crate::error::{Error, Result};
+
+/// The most bytes of an answer that are read.
+pub(crate) const ANSWER_LIMIT: usize = 1024 * 1024;
+/// The device certificate.
+pub(crate) const CERTIFICATE: &str = "client.pem";
+/// The device certificate and its issuers.
+pub(crate) const CHAIN: &str = "client.chained";
+/// What the Device Gateway's certificate is verified with.
+pub(crate) const ROOT: &str = "root.crt";
+/// The configuration; its appearance is the commit of a registration.
+pub const CONFIGURATION: &str = "sota.toml";
+/// The software key.
+pub(crate) const PRIVATE_KEY: &str = "pkey.pem";
+/// The update client's database.
+pub(crate) const DATABASE: &str = "sql.db";
+/// The database and what SQLite keeps beside it; last what makes a device count as registered.
+pub(crate) const DATABASE_FILES: [&str; 4] =
+    ["sql.db-wal", "sql.db-shm", "sql.db-journal", DATABASE];
+
+/// The name of a file that a backend may send: letters, digits, `.`, `_` and `-`, no leading dot,
+/// and none of the files that are ours or the update client's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileName(String);
+
+impl FileName {
+    /// Takes a name that keeps the rules.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Answer`].
+    pub fn parse(name: &str) -> Result<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        // sql.db-wal and its like would change what sql.db holds.
+        let ours = name == PRIVATE_KEY || name.starts_with(DATABASE);
+        let temporary = name.strip_suffix(".tmp").is_some();
+        if name.is_empty()
+            || name.len() > 100
+            || name.starts_with('.')
+            || !name.chars().all(plain)
+            || ours
+            || temporary
+        {
+            return Err(Error::answer(format!(
+                "the backend's answer holds a file {:?}, which is no name it may use",
+                name.chars().take(100).collect::<String>()
+            )));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
