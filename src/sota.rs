@@ -5,4 +5,5 @@ pub(crate) mod directory;
 pub(crate) mod files;
 pub(crate) mod installed;
 pub(crate) mod journal;
+mod log;
 pub(crate) mod sota_toml;

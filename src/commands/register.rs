@@ -1,323 +1,295 @@
 //! Carries out a [`Plan`], stage by stage: identity, key, request, answer, installation. Reads top
-//! to bottom; each stage consumes the one before it.
-
-use reqwest::header::HeaderMap;
+//! to bottom; each stage consumes the one before it. Never decides what a finding means: that is
+//! `plan`, which is pure.
 
 use crate::backend::answer::{self, Expected};
-use crate::backend::authorisation::{Authorisation, authorise};
-use crate::backend::grant::DeviceGrant;
-use crate::backend::http::{Client, Trust};
 use crate::board::clock;
 use crate::board::facts::HostFacts;
-use crate::board::process;
-use crate::error::{Error, Kind, Result};
-use crate::key::csr::{self, Subject};
-use crate::key::{DeviceKey, SoftwareKey};
+use crate::error::{Error, Result};
+use crate::key::DeviceKey;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::sota::directory::Directory;
-use crate::sota::files::PRIVATE_KEY;
-use crate::sota::journal::{Journal, Phase, State};
+use crate::sota::journal::{Journal, KeyPlace, Planned, Progress, TokenPlace};
 
 mod backend;
+mod connect;
 mod install;
 mod key_store;
 mod plan;
+mod preflight;
 mod rehearsal;
 mod request;
 
 use backend::{Backend, Failure, ask, find_backend};
-use install::{install, stage};
-use key_store::Hsm;
+use connect::{allow, connect};
+use key_store::KeyStore;
+use request::{signing_request, wishes};
 
 pub(crate) use install::Registered;
 pub(crate) use plan::Plan;
 pub(crate) use rehearsal::{Rehearsal, RehearsedToken, rehearse};
 
-/// What must be free before a key is made: bytes for journal and files, and names for them.
-const SPACE_NEEDED: (u64, u64) = (256 * 1024, 16);
-/// The most bytes of a software key in PEM.
-const KEY_LIMIT: usize = 16 * 1024;
-
 /// Registers this device, or finishes an interrupted registration.
 ///
 /// # Errors
-/// Every [`Kind`]; what was begun is rolled back, or stays in the journal for the next run.
+/// Every [`crate::error::Kind`]; what was begun is rolled back, or stays in the journal for the
+/// next run.
 pub(crate) fn register(settings: &Settings, reporter: &Reporter) -> Result<Registered> {
-    let sota = Directory::open(&settings.sota_dir)?;
-    if !sota.try_lock()? {
-        return Err(Error::new(
-            Kind::Busy,
-            format!("another registration is running in {:?}", sota.path()),
-        )
-        .hint("wait for it to end"));
-    }
-    sota.check_writable()?;
-    lock_memory(settings, reporter)?;
+    let sota = preflight::open(settings, reporter)?;
     clock::wait(settings.wait_clock, reporter);
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::load(&sota)?;
-    let plan = plan::decide(settings, &facts, journal.as_ref().map(Journal::state))?;
-    let mut hsm = Hsm::new(settings, reporter, journal.is_some());
-
-    let installable = match (plan, journal) {
-        (Plan::Begin { replaces }, leftover) => {
-            if let Some(leftover) = leftover {
-                reporter
-                    .step("An earlier run was interrupted before it sent anything: starting again");
-                abandon(leftover, &sota, &mut hsm)?;
-            }
-            begin(settings, &sota, replaces, &mut hsm, reporter)?
-        }
-        (Plan::AskAgain, Some(journal)) => {
-            reporter.step(&format!(
-                "An earlier run was interrupted: asking again for device {}",
-                journal.state().request.uuid
-            ));
-            ask_again(settings, &sota, journal, &mut hsm, reporter)?
-        }
-        (Plan::Install, Some(journal)) => {
+    let mut run = Run {
+        settings,
+        sota: &sota,
+        keys: KeyStore::new(settings, reporter, journal.is_some()),
+        reporter,
+    };
+    let received = match plan::decide(settings, &facts, journal)? {
+        Plan::Begin { replaces, leftover } => run.begin(replaces, leftover)?,
+        Plan::AskAgain(journal) => run.ask_again(journal)?,
+        Plan::Install(journal) => {
             reporter.step("An earlier run was interrupted: installing what it received");
+            run.warn_of_other_wishes(&journal)?;
             journal
         }
-        (Plan::CleanUp, Some(journal)) => journal,
-        (Plan::AskAgain | Plan::Install | Plan::CleanUp, None) => {
-            return Err(Error::bug("a journal was expected"));
+        Plan::CleanUp(journal) => {
+            run.warn_of_other_wishes(&journal)?;
+            journal
+        }
+        Plan::Replace(journal) => {
+            run.install(journal)?;
+            run.begin(true, None)?
         }
     };
-    install(&sota, installable, &mut hsm, reporter)
+    run.install(received)
 }
 
-fn lock_memory(settings: &Settings, reporter: &Reporter) -> Result<()> {
-    if !settings.mlock_all {
-        return Ok(());
-    }
-    match process::lock_memory() {
-        Err(error) if !settings.mlock_required => {
-            reporter.warn(&error.full_message());
-            Ok(())
-        }
-        locked => locked,
-    }
-}
-
-/// A fresh registration, up to a journal that can be installed.
-fn begin(
-    settings: &Settings,
-    sota: &Directory,
-    replaces: bool,
-    hsm: &mut Hsm<'_>,
-    reporter: &Reporter,
-) -> Result<Journal> {
-    check_space(sota)?;
-    let token_uuid = match settings.uuid {
-        Some(_) => None,
-        None => hsm.uuid()?,
-    };
-    let random_uuid = uuid::Uuid::new_v4().to_string();
-    let identity = plan::identity(settings, token_uuid, random_uuid);
-    let client = connect(settings)?;
-    if hsm.is_wanted() {
-        hsm.open(None)?;
-        find_backend(settings, &client, reporter)?;
-    }
-    // A PIN that is wrong, or a key in the way, is found before a person is asked.
-    let place = hsm.choose_place(sota)?;
-    let headers = allow(settings, &identity.uuid, &client, reporter)?;
-    let backend = Backend {
-        settings,
-        client: &client,
-        headers,
-    };
-    let beginning = plan::beginning(settings, identity, place, replaces)?;
-    reporter.step(&format!(
-        "Registering device {} with factory {}",
-        beginning.request.uuid, beginning.factory
-    ));
-    let mut journal = Journal::begin(sota, beginning)?;
-    let key = match make_key(&mut journal, hsm) {
-        Ok(key) => key,
-        Err(error) => return Err(give_up(journal, sota, hsm, error, reporter)),
-    };
-    reporter.detail("Made an EC P-256 key and its signing request");
-    obtain(&backend, sota, journal, &key, hsm, reporter)
-}
-
-/// The same request once more: the backend may have signed it already.
-fn ask_again(
-    settings: &Settings,
-    sota: &Directory,
-    journal: Journal,
-    hsm: &mut Hsm<'_>,
-    reporter: &Reporter,
-) -> Result<Journal> {
-    let client = connect(settings)?;
-    let state = journal.state();
-    let key = match state.key.ids() {
-        Some(ids) => hsm.find_key(&state.key, ids)?,
-        None => staged_key(&journal)?,
-    };
-    let headers = allow(settings, &state.request.uuid, &client, reporter)?;
-    let backend = Backend {
-        settings,
-        client: &client,
-        headers,
-    };
-    obtain(&backend, sota, journal, &key, hsm, reporter)
-}
-
-/// The software key that the journal holds.
-fn staged_key(journal: &Journal) -> Result<DeviceKey> {
-    let pem = journal.staged(PRIVATE_KEY, KEY_LIMIT)?;
-    let pem = std::str::from_utf8(&pem)
-        .map_err(|_| Error::configuration("the key in the journal is damaged"))?;
-    SoftwareKey::from_pem(pem).map(DeviceKey::software)
-}
-
-fn check_space(sota: &Directory) -> Result<()> {
-    let (bytes, names) = SPACE_NEEDED;
-    let (free_bytes, free_names) = sota.free()?;
-    if free_bytes < bytes || free_names < names {
-        return Err(Error::new(
-            Kind::Storage,
-            format!(
-                "{:?} has {free_bytes} bytes and {free_names} inodes free; a registration needs \
-                 {bytes} and {names}",
-                sota.path()
-            ),
-        )
-        .hint("free some space and run this again"));
-    }
-    Ok(())
-}
-
-fn connect(settings: &Settings) -> Result<Client> {
-    let mut urls = vec![&settings.device_api];
-    if let Authorisation::DeviceGrant { base } = &settings.authorisation {
-        urls.push(base);
-    }
-    Client::new(&urls, &trust(settings), None, settings.timeouts)
-}
-
-/// The header that allows `uuid` to be registered.
-fn allow<'a>(
+/// One run of the program.
+struct Run<'a> {
     settings: &'a Settings,
-    uuid: &'a str,
-    client: &'a Client,
+    sota: &'a Directory,
+    keys: KeyStore<'a>,
     reporter: &'a Reporter,
-) -> Result<HeaderMap> {
-    authorise(&settings.authorisation, |base| DeviceGrant {
-        base,
-        factory: &settings.factory,
-        uuid,
-        retry_for: settings.retry_for,
-        client,
-        reporter,
-    })
 }
 
-fn trust(settings: &Settings) -> Trust {
-    match &settings.ca_file {
-        Some(path) => Trust::File(path.clone()),
-        None => Trust::System,
-    }
-}
-
-fn make_key(journal: &mut Journal, hsm: &mut Hsm<'_>) -> Result<DeviceKey> {
-    let state = journal.state();
-    let (key, pem) = if let Some(ids) = state.key.ids() {
-        (hsm.make_key(&state.key, ids)?, None)
-    } else {
-        let key = SoftwareKey::generate()?;
-        let pem = key.to_pem()?;
-        (DeviceKey::software(key), Some(pem))
-    };
-    let csr = signing_request(state, &state.request.uuid, &key)?;
-    journal.key_ready(csr, pem.as_ref().map(|pem| pem.as_bytes()))?;
-    Ok(key)
-}
-
-fn signing_request(state: &State, uuid: &str, key: &DeviceKey) -> Result<String> {
-    csr::build(
-        Subject {
-            uuid,
-            factory: &state.factory,
-            production: state.production,
-        },
-        key,
-    )
-}
-
-/// Asks the backend and stages its verified answer.
-fn obtain(
-    backend: &Backend<'_>,
-    sota: &Directory,
-    mut journal: Journal,
-    key: &DeviceKey,
-    hsm: &mut Hsm<'_>,
-    reporter: &Reporter,
-) -> Result<Journal> {
-    let may_be_known = journal.state().phase == Phase::Sent;
-    let untrusted = match ask(backend, &mut journal, key, may_be_known, reporter) {
-        Ok(untrusted) => untrusted,
-        Err(Failure {
-            error,
-            backend_may_know: false,
-        }) => {
-            return Err(give_up(journal, sota, hsm, error, reporter));
-        }
-        Err(Failure {
-            error,
-            backend_may_know: true,
-        }) => {
-            reporter.step("Running this again will ask for the same device");
-            return Err(error);
-        }
-    };
-    let state = journal.state();
-    let mut verified = answer::verify(
-        &untrusted.0,
-        Expected {
-            uuid: &state.request.uuid,
-            factory: &state.factory,
-            public_key_info: &key.public_key_info(),
-            now: clock::now(),
-        },
-    )?;
-    verified.configuration = hsm.configure(&state.key, verified.configuration)?;
-    verified.configuration.check_complete()?;
-    for warning in &verified.warnings {
-        reporter.warn(warning);
-        if let Some(doubt) = clock::doubt_now() {
-            reporter.warn(&doubt);
-        }
-    }
-    reporter.detail("The backend's answer is verified");
-    stage(sota, &mut journal, &verified)?;
-    Ok(journal)
-}
-
-/// Removes what was begun. The state goes back first and the journal goes last: a crash in between
-/// leaves a journal by which the next run removes the rest.
-fn abandon(mut journal: Journal, sota: &Directory, hsm: &mut Hsm<'_>) -> Result<()> {
-    journal.advance(Phase::Planned)?;
-    hsm.undo(&journal.state().key)?;
-    journal.abandon(sota)
-}
-
-/// Rolls back, and reports the first error; one of the rollback is a warning beside it.
-fn give_up(
-    journal: Journal,
-    sota: &Directory,
-    hsm: &mut Hsm<'_>,
-    error: Error,
-    reporter: &Reporter,
-) -> Error {
-    if let Err(second) = abandon(journal, sota, hsm) {
-        reporter.warn(&format!(
-            "{}; the next run removes what is left",
-            second.full_message()
+impl<'a> Run<'a> {
+    /// A fresh registration, up to a journal that can be installed.
+    fn begin(&mut self, replaces: bool, leftover: Option<Journal<'a>>) -> Result<Journal<'a>> {
+        let Self {
+            settings,
+            sota,
+            reporter,
+            ..
+        } = *self;
+        preflight::check_space(sota)?;
+        let leftover = leftover.map(|journal| self.clear(journal)).transpose()?;
+        let (mut journal, reused) = leftover.unzip();
+        let reused = reused.flatten();
+        let token_uuid = match (&settings.uuid, self.keys.token()) {
+            (None, Some(token)) => token.open(None)?.uuid()?,
+            _ => None,
+        };
+        let identity = plan::identity(settings, token_uuid, uuid::Uuid::new_v4().to_string());
+        let wishes = wishes(settings, &identity.uuid)?;
+        let client = connect(settings)?;
+        // A PIN that is wrong, or a key in the way, is found before a person is asked.
+        let key = match self.keys.token() {
+            None => KeyPlace::Software,
+            Some(token) => {
+                token.open(reused.as_ref())?;
+                find_backend(settings, &client, reporter)?;
+                KeyPlace::Token(match &reused {
+                    Some(place) => place.clone(),
+                    None => token.choose_place(sota, settings.force)?,
+                })
+            }
+        };
+        let headers = allow(settings, &identity.uuid, &client, reporter)?;
+        let backend = Backend {
+            settings,
+            client: &client,
+            headers,
+        };
+        reporter.step(&format!(
+            "Registering device {} with factory {}",
+            identity.uuid, identity.factory
         ));
+        let plan = Planned {
+            identity,
+            wishes,
+            key,
+            replaces,
+        };
+        let mut journal = match journal.take() {
+            Some(mut journal) => {
+                journal.begin_anew(plan)?;
+                journal
+            }
+            None => Journal::begin(sota, plan)?,
+        };
+        let key = match self.make_key(&mut journal, reused.is_some()) {
+            Ok(key) => key,
+            Err(error) => return Err(self.give_up(journal, error)),
+        };
+        reporter.detail("Made an EC P-256 key and its signing request");
+        self.obtain(&backend, journal, &key)
     }
-    error
+
+    /// Gives up what an interrupted run made, all but a key on a token that can be used again: it
+    /// takes seconds to make and wears the token's memory.
+    fn clear(&mut self, mut journal: Journal<'a>) -> Result<(Journal<'a>, Option<TokenPlace>)> {
+        let record = journal.record();
+        self.reporter.step(if record.may_be_known() {
+            "An earlier run was interrupted, and other settings make this another device: starting \
+             again"
+        } else {
+            "An earlier run was interrupted before it sent anything: starting again"
+        });
+        if record.may_be_known() {
+            self.reporter.warn(&format!(
+                "the backend may know device {0} from the interrupted run: delete {0} there",
+                record.plan.identity.uuid
+            ));
+        }
+        let KeyPlace::Token(place) = record.plan.key.clone() else {
+            return Ok((journal, None));
+        };
+        let has_key = matches!(record.progress, Progress::KeyReady(_) | Progress::Sent(_));
+        if self.keys.token_of(&place).is_none() {
+            self.reporter
+                .warn(&install::forsaken(&place.module, &place.label, place.ids));
+        } else if has_key && self.keys.find(record)?.is_some() {
+            return Ok((journal, Some(place)));
+        } else {
+            let known = record.may_be_known();
+            journal.abandon(known)?;
+            if let Some(token) = self.keys.token_of(&place) {
+                token.undo(&place)?;
+            }
+        }
+        Ok((journal, None))
+    }
+
+    fn make_key(&mut self, journal: &mut Journal<'_>, is_there: bool) -> Result<DeviceKey> {
+        let record = journal.record();
+        let found = if is_there {
+            self.keys.find(record)?
+        } else {
+            None
+        };
+        let (key, pem) = match found {
+            Some(key) => (key, None),
+            None => self.keys.make(&record.plan.key)?,
+        };
+        let csr = signing_request(&record.plan.identity, &key)?;
+        journal.key_ready(csr, pem)?;
+        Ok(key)
+    }
+
+    /// The same key and UUID once more: the backend may have signed it already.
+    fn ask_again(&mut self, mut journal: Journal<'a>) -> Result<Journal<'a>> {
+        let Some(key) = self.keys.find(journal.record())? else {
+            // Somebody has emptied the token.
+            let replaces = journal.record().plan.replaces;
+            return self.begin(replaces, Some(journal));
+        };
+        let settings = self.settings;
+        let uuid = journal.record().plan.identity.uuid.clone();
+        self.reporter.step(&format!(
+            "An earlier run was interrupted: asking again for device {uuid}"
+        ));
+        let client = connect(settings)?;
+        let headers = allow(settings, &uuid, &client, self.reporter)?;
+        let backend = Backend {
+            settings,
+            client: &client,
+            headers,
+        };
+        journal.wish(wishes(settings, &uuid)?)?;
+        self.obtain(&backend, journal, &key)
+    }
+
+    /// What was received was asked for by the settings of another run.
+    fn warn_of_other_wishes(&self, journal: &Journal<'_>) -> Result<()> {
+        let plan = &journal.record().plan;
+        if !plan::is_same(self.settings, journal.record())
+            || wishes(self.settings, &plan.identity.uuid)? != plan.wishes
+        {
+            self.reporter.warn(
+                "the interrupted run had other settings, and what it asked for is installed: to \
+                 register with those of now, run this again with --force 1",
+            );
+        }
+        Ok(())
+    }
+
+    /// Asks the backend and takes its verified answer.
+    fn obtain(
+        &mut self,
+        backend: &Backend<'_>,
+        mut journal: Journal<'a>,
+        key: &DeviceKey,
+    ) -> Result<Journal<'a>> {
+        let untrusted = match ask(backend, &mut journal, key, self.reporter) {
+            Ok(untrusted) => untrusted,
+            Err(Failure {
+                error,
+                backend_may_know: false,
+            }) => return Err(self.give_up(journal, error)),
+            Err(Failure {
+                error,
+                backend_may_know: true,
+            }) => {
+                self.reporter
+                    .step("Running this again will ask for the same device");
+                return Err(error);
+            }
+        };
+        let plan = &journal.record().plan;
+        let mut verified = answer::verify(
+            &untrusted.0,
+            Expected {
+                uuid: &plan.identity.uuid,
+                factory: &plan.identity.factory,
+                public_key_info: &key.public_key_info(),
+                now: clock::now(),
+            },
+        )?;
+        verified.configuration = self.keys.configure(&plan.key, verified.configuration)?;
+        verified.configuration.check_complete()?;
+        for warning in &verified.warnings {
+            self.reporter.warn(warning);
+            if let Some(doubt) = clock::doubt_now() {
+                self.reporter.warn(&doubt);
+            }
+        }
+        self.reporter.detail("The backend's answer is verified");
+        install::stage(self.sota, &mut journal, verified)?;
+        Ok(journal)
+    }
+
+    fn install(&mut self, journal: Journal<'_>) -> Result<Registered> {
+        install::install(self.sota, journal, &mut self.keys, self.reporter)
+    }
+
+    /// Rolls back, and reports the first error; one of the rollback is a warning beside it.
+    fn give_up(&mut self, mut journal: Journal<'_>, error: Error) -> Error {
+        let undone = journal.abandon(false).and_then(|()| {
+            if let KeyPlace::Token(place) = &journal.record().plan.key
+                && let Some(token) = self.keys.token_of(place)
+            {
+                token.undo(place)?;
+            }
+            journal.close()
+        });
+        if let Err(second) = undone {
+            self.reporter.warn(&format!(
+                "{}; the next run removes what is left",
+                second.full_message()
+            ));
+        }
+        error
+    }
 }

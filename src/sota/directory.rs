@@ -51,6 +51,10 @@ impl Directory {
         })
     }
 
+    pub(super) fn handle(&self) -> &OwnedFd {
+        &self.fd
+    }
+
     /// Where it is, as it was given.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
@@ -132,7 +136,7 @@ impl Directory {
             Err(Errno::NOENT) => return Ok(None),
             Err(cause) => return Err(failure("open", &path, cause)),
         };
-        read_limited(fd, &path, limit).map(Some)
+        read_limited(&fd, &path, limit).map(Some)
     }
 
     /// Creates the directory `name` with mode 700, or opens it if it is there and ours.
@@ -199,7 +203,8 @@ impl Directory {
         written
     }
 
-    fn create(&self, name: &str, mode: u32) -> rustix::io::Result<File> {
+    /// A new file of that name and mode, instead of whatever has the name.
+    pub(super) fn create(&self, name: &str, mode: u32) -> rustix::io::Result<File> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode);
@@ -246,6 +251,24 @@ impl Directory {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(cause) => Err(failure("remove", &self.path.join(name), cause)),
         }
+    }
+
+    /// Removes whatever has that name: a file, a link, a directory with all that is in it.
+    ///
+    /// # Errors
+    /// [`Kind::Storage`].
+    pub(crate) fn clear(&self, name: &str) -> Result<()> {
+        match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::empty())) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::ISDIR) => {}
+            Err(cause) => return Err(failure("remove", &self.path.join(name), cause)),
+        }
+        if let Some(inner) = self.subdirectory(name)? {
+            for inside in inner.names()? {
+                inner.clear(&inside)?;
+            }
+        }
+        self.remove_directory(name)
     }
 
     /// The names in this directory, in no order.
@@ -300,7 +323,7 @@ pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> 
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mut bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
         .map_err(|cause| failure("read", path, cause))
-        .and_then(|fd| read_limited(fd, path, limit))
+        .and_then(|fd| read_limited(&fd, path, limit))
         .map_err(unreadable)?;
     let text = String::from_utf8(std::mem::take(&mut *bytes));
     text.map(Zeroizing::new).map_err(|error| {
@@ -311,7 +334,7 @@ pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> 
 
 /// Every buffer is wiped, also one that became too small: `Read::read_to_end` would leave pieces of
 /// the file on the stack and in the heap.
-fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn read_limited(fd: &OwnedFd, path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
     let unread = |cause| failure("read", path, cause);
     let facts = retry_on_intr(|| fs::fstat(fd.as_fd())).map_err(unread)?;
     // Opened without waiting, so that a pipe in the file's place cannot hang us.
@@ -326,7 +349,7 @@ fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Zeroizing<Vec<
     let mut content = Zeroizing::new(vec![0; expected + 1]);
     let mut length = 0;
     loop {
-        match retry_on_intr(|| rustix::io::read(&fd, &mut content[length..])).map_err(unread)? {
+        match retry_on_intr(|| rustix::io::read(fd, &mut content[length..])).map_err(unread)? {
             0 => break,
             read => length += read,
         }
@@ -346,11 +369,11 @@ fn read_limited(fd: OwnedFd, path: &Path, limit: usize) -> Result<Zeroizing<Vec<
     Ok(content)
 }
 
-fn failure(action: &str, path: &Path, cause: Errno) -> Error {
+pub(super) fn failure(action: &str, path: &Path, cause: Errno) -> Error {
     storage(action, path, cause.into())
 }
 
-fn storage(action: &str, path: &Path, cause: std::io::Error) -> Error {
+pub(super) fn storage(action: &str, path: &Path, cause: std::io::Error) -> Error {
     let error = Error::new(Kind::Storage, format!("cannot {action} {path:?}"));
     let hint = match Errno::from_io_error(&cause) {
         Some(Errno::NOSPC | Errno::DQUOT) => Some("free some space and run this again"),

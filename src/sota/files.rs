@@ -20,6 +20,11 @@ pub(crate) const DATABASE: &str = "sql.db";
 pub(crate) const DATABASE_FILES: [&str; 4] =
     ["sql.db-wal", "sql.db-shm", "sql.db-journal", DATABASE];
 
+/// Whether a new registration may remove that file of an earlier one.
+pub(crate) fn is_replaceable(name: &str) -> bool {
+    DATABASE_FILES.contains(&name) || [CHAIN, PRIVATE_KEY].contains(&name)
+}
+
 /// The name of a file that a backend may send: letters, digits, `.`, `_` and `-`, no leading dot,
 /// and none of the files that are ours or the update client's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,314 +1,317 @@
-//! What was begun: phases on disk, replay, rollback.
+//! What was begun: progress on disk, replay, rollback.
 //!
-//! `{sota-dir}/.registration` (mode 700) holds `state.json` and staged files, each written whole
-//! and flushed before the next step. The journal is there exactly while a registration is under
-//! way, so a run that finds one knows how far the last one came.
+//! `{sota-dir}/.registration.journal` (mode 600) is there exactly while a registration is under way,
+//! so a run that finds one knows how far the last one came. It never decides what to do then.
 
-use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::directory::{Directory, PRIVATE, PUBLIC};
+use super::files::{ANSWER_LIMIT, CONFIGURATION};
+use super::log::Log;
 use crate::error::{Error, Result};
-use crate::sota::directory::{Directory, PRIVATE};
-use crate::sota::files::{CONFIGURATION, PRIVATE_KEY};
+use crate::secret::Secret;
 
-mod state;
+mod entry;
+mod record;
+mod version1;
 
-pub(crate) use state::{Beginning, Installation, KeyPlace, Phase, Staged, State, UuidOrigin};
+use entry::{Event, sha256, unusable};
+pub(crate) use version1::DIRECTORY;
 
-/// Name of the journal's directory.
-pub(crate) const DIRECTORY: &str = ".registration";
-/// Name of the state file.
-const STATE: &str = "state.json";
-/// The format that this program writes.
-const VERSION: u32 = 1;
-/// The most bytes of a state file.
-const STATE_LIMIT: usize = 256 * 1024;
+pub(crate) use record::{
+    Identity, Installation, KeyPlace, Overrides, Planned, Progress, ReceivedFile, Record, Request,
+    TokenPlace, UuidOrigin, Wishes,
+};
 
-/// The one field that every version of the state file has.
-#[derive(Deserialize)]
-struct Version {
-    version: u32,
-}
+/// Name of the journal.
+pub(crate) const FILE: &str = ".registration.journal";
 
 /// An open journal.
 #[derive(Debug)]
-pub(crate) struct Journal {
-    directory: Directory,
-    state: State,
+pub(crate) struct Journal<'a> {
+    sota: &'a Directory,
+    /// Made when the first entry is written.
+    log: Option<Log>,
+    /// Entries that are not written yet.
+    pending: Zeroizing<Vec<u8>>,
+    record: Record,
 }
 
-impl Journal {
+impl AsRef<Record> for Journal<'_> {
+    fn as_ref(&self) -> &Record {
+        &self.record
+    }
+}
+
+impl<'a> Journal<'a> {
     /// The journal that an earlier run left, if it left one.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Configuration`] if it is damaged or of a newer version.
-    pub(crate) fn load(sota: &Directory) -> Result<Option<Self>> {
-        let Some(directory) = sota.subdirectory(DIRECTORY)? else {
+    /// [`crate::error::Kind::Configuration`] if it is damaged, of a newer version, or not ours.
+    pub(crate) fn load(sota: &'a Directory) -> Result<Option<Self>> {
+        if let Some((log, record)) = read(sota)? {
+            // A conversion was cut off before its end.
+            sota.clear(DIRECTORY)?;
+            return Ok(Some(Self {
+                sota,
+                log: Some(log),
+                pending: Zeroizing::default(),
+                record,
+            }));
+        }
+        let Some(record) = version1::read(sota)? else {
+            // Cut off before its first entry or after its last: nothing was under way.
+            discard(sota)?;
             return Ok(None);
         };
-        if let Some(state) = read_state(&directory)? {
-            return Ok(Some(Self { directory, state }));
+        let mut journal = Self::new(sota, record.clone());
+        if !matches!(record.progress, Progress::Installed(..)) {
+            journal.pending = entry::rewrite(&record).map_err(unwritten)?;
+            journal.settle()?;
+            sota.clear(DIRECTORY)?;
         }
-        // Cut off before its first state or after its last: nothing was under way.
-        remove(sota, &directory)?;
-        Ok(None)
+        Ok(Some(journal))
     }
 
     /// What that journal says; changes nothing.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub(crate) fn peek(sota: &Directory) -> Result<Option<State>> {
-        match sota.subdirectory(DIRECTORY)? {
-            Some(directory) => read_state(&directory),
-            None => Ok(None),
+    pub(crate) fn peek(sota: &Directory) -> Result<Option<Record>> {
+        match read(sota)? {
+            Some((_, record)) => Ok(Some(record)),
+            None => version1::read(sota),
         }
     }
 
-    /// Removes a journal whatever it says; its registration is given up.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn discard(sota: &Directory) -> Result<()> {
-        match sota.subdirectory(DIRECTORY)? {
-            Some(directory) => remove(sota, &directory),
-            None => Ok(()),
-        }
-    }
-
-    /// Begins a journal at [`Phase::Planned`].
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn begin(sota: &Directory, beginning: Beginning) -> Result<Self> {
-        let directory = sota.make_private(DIRECTORY)?;
-        let journal = Self {
-            directory,
-            state: State::new(beginning),
+    /// Begins a journal. For a key on a token it is on the disk when this returns, since the token
+    /// will know more; else nothing outside can know before [`sent`](Self::sent).
+    pub(crate) fn begin(sota: &'a Directory, plan: Planned) -> Result<Self> {
+        let record = Record {
+            plan: plan.clone(),
+            orphans: Vec::new(),
+            progress: Progress::Planned,
         };
-        journal.save(&journal.state)?;
+        let mut journal = Self::new(sota, record);
+        journal.begin_anew(plan)?;
         Ok(journal)
     }
 
-    /// What the journal says.
-    #[must_use]
-    pub(crate) fn state(&self) -> &State {
-        &self.state
-    }
-
-    /// Reads a staged file, which may be the key.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`], or [`crate::error::Kind::Configuration`] if it is gone.
-    pub(crate) fn staged(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
-        let content = self.directory.read_secret(name, limit)?;
-        content.ok_or_else(|| self.damaged(name))
-    }
-
-    /// Reads a received file, from here or from where it was moved to.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`], or [`crate::error::Kind::Configuration`] if it is gone.
-    pub(crate) fn received(&self, name: &str, sota: &Directory, limit: usize) -> Result<Vec<u8>> {
-        if let Some(content) = self.directory.read(name, limit)? {
-            return Ok(content);
+    /// The same over a journal that is there; a device that the backend may know becomes an orphan.
+    pub(crate) fn begin_anew(&mut self, plan: Planned) -> Result<()> {
+        let on_token = plan.key != KeyPlace::Software;
+        let mut orphans = self.record.orphans.clone();
+        if self.record.may_be_known() {
+            orphans.push(self.record.plan.identity.uuid.clone());
         }
-        let content = sota.read(name, limit)?;
-        content.ok_or_else(|| self.damaged(name))
+        self.note(Event::begun(plan, orphans), Vec::new())?;
+        if on_token { self.settle() } else { Ok(()) }
     }
 
-    fn damaged(&self, name: &str) -> Error {
-        let path = self.directory.path();
-        Error::configuration(format!("the journal {path:?} lacks {name}"))
-            .hint("give that registration up: lmp-device-register unregister")
+    fn new(sota: &'a Directory, record: Record) -> Self {
+        Self {
+            sota,
+            log: None,
+            pending: Zeroizing::default(),
+            record,
+        }
     }
 
-    /// Changes the state and makes it durable, with everything that was staged before.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`]; the state is then unchanged.
-    pub(crate) fn update(&mut self, change: impl FnOnce(&mut State)) -> Result<()> {
-        let mut state = self.state.clone();
-        change(&mut state);
-        self.save(&state)?;
-        self.state = state;
+    /// What the journal says.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Notes an event, in memory.
+    fn note(&mut self, event: Event, files: Vec<ReceivedFile>) -> Result<()> {
+        entry::write(&mut self.pending, &event, &files).map_err(unwritten)?;
+        let record = entry::apply(Some(self.record.clone()), event, files);
+        self.record = record.map_err(|cause| Error::bug("out of order").because(cause))?;
         Ok(())
     }
 
-    /// Moves on to `phase`.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn advance(&mut self, phase: Phase) -> Result<()> {
-        if self.state.phase == phase {
+    /// Writes what was noted. A crash of this program keeps it, a power cut may not.
+    fn write(&mut self) -> Result<()> {
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => none.insert(Log::create(self.sota, FILE)?),
+        };
+        log.append(&self.pending)?;
+        self.pending = Zeroizing::default();
+        Ok(())
+    }
+
+    /// Makes what was noted durable.
+    fn settle(&mut self) -> Result<()> {
+        let is_new = self.log.is_none();
+        self.write()?;
+        if let Some(log) = &self.log {
+            log.sync()?;
+        }
+        if is_new { self.sota.sync() } else { Ok(()) }
+    }
+
+    /// Notes the key and its request; a software key is held here, PEM.
+    pub(crate) fn key_ready(&mut self, csr: String, software_key: Option<Secret>) -> Result<()> {
+        let on_token = software_key.is_none();
+        let file = software_key.map(ReceivedFile::key);
+        self.note(Event::KeyReady { csr }, file.into_iter().collect())?;
+        if on_token { self.write() } else { Ok(()) }
+    }
+
+    /// Notes, durably, that the backend may know the device from now on.
+    pub(crate) fn sent(&mut self) -> Result<()> {
+        if self.record.may_be_known() {
             return Ok(());
         }
-        self.update(|state| state.phase = phase)
+        self.note(Event::Sent, Vec::new())?;
+        self.settle()
     }
 
-    fn save(&self, state: &State) -> Result<()> {
-        let text = serde_json::to_vec_pretty(state)
-            .map_err(|cause| Error::bug("the journal could not be written").because(cause))?;
-        self.directory.write(STATE, &text, PRIVATE)
-    }
-
-    /// Notes the request and moves on to [`Phase::KeyReady`]; a software key, PEM, is staged first.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn key_ready(&mut self, csr: String, software_key: Option<&[u8]>) -> Result<()> {
-        let mut files = Vec::new();
-        if let Some(pem) = software_key {
-            files.push(self.stage(StagedFile {
-                name: PRIVATE_KEY,
-                content: pem,
-                mode: PRIVATE,
-            })?);
-            self.directory.sync()?;
+    /// Notes that other things are asked for than before, beside the same identity.
+    pub(crate) fn wish(&mut self, wishes: Wishes) -> Result<()> {
+        if wishes == self.record.plan.wishes {
+            return Ok(());
         }
-        self.update(|state| {
-            state.phase = Phase::KeyReady;
-            state.request.csr = csr;
-            state.installation.files = files;
-        })
+        self.note(Event::Wishes { wishes }, Vec::new())
     }
 
-    /// Stages the verified files and moves on to [`Phase::Received`]: from here no network and no
-    /// answer is needed any more.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn receive(&mut self, files: &[StagedFile<'_>], remove: Vec<String>) -> Result<()> {
-        let files = files
-            .iter()
-            .map(|file| self.stage(*file))
-            .collect::<Result<Vec<_>>>()?;
-        // Their names first: a state that is on the disk without them could never be installed.
-        self.directory.sync()?;
-        self.update(|state| {
-            state.phase = Phase::Received;
-            state.installation.files.extend(files);
-            state.installation.remove = remove;
-        })
+    /// Gives up a UUID that the backend may hold for another one, whose request `csr` is.
+    pub(crate) fn take_new_uuid(&mut self, uuid: String, csr: String) -> Result<()> {
+        let Planned {
+            identity, wishes, ..
+        } = &self.record.plan;
+        let name = if wishes.name == identity.uuid {
+            &uuid
+        } else {
+            &wishes.name
+        };
+        let name = name.clone();
+        self.note(Event::NewUuid { uuid, name, csr }, Vec::new())?;
+        self.settle()
     }
 
-    fn stage(&self, file: StagedFile<'_>) -> Result<Staged> {
-        let StagedFile {
+    /// Takes the verified files: from here no network and no answer is needed any more.
+    pub(crate) fn receive(&mut self, files: Vec<ReceivedFile>, remove: Vec<String>) -> Result<()> {
+        let replaces = self.sota.read_secret(CONFIGURATION, ANSWER_LIMIT)?;
+        let replaces = replaces.map(|text| sha256(&text));
+        self.note(Event::Received { remove, replaces }, files)?;
+        self.settle()
+    }
+
+    /// Writes the files into the sota directory, `sota.toml` last and alone. Running again does it
+    /// again.
+    pub(crate) fn install(&mut self) -> Result<()> {
+        let Progress::Received(request, installation) = &self.record.progress else {
+            return Ok(());
+        };
+        let mut files = self.record.files();
+        let last = files.pop();
+        for file in &files {
+            self.install_file(file)?;
+        }
+        for name in &installation.remove {
+            self.sota.remove(name)?;
+        }
+        self.sota.sync()?;
+        for file in &last {
+            self.install_file(file)?;
+        }
+        self.sota.sync()?;
+        self.record.progress = Progress::Installed(request.clone(), installation.clone());
+        Ok(())
+    }
+
+    fn install_file(&self, file: &ReceivedFile) -> Result<()> {
+        let ReceivedFile {
             name,
-            content,
-            mode,
+            text,
+            private,
         } = file;
-        self.directory.write_unsynced(name, content, mode)?;
-        Ok(Staged {
-            name: name.to_owned(),
-            sha256: sha256(content),
-        })
+        let mode = if *private { PRIVATE } else { PUBLIC };
+        self.sota
+            .write_unsynced(name, text.expose().as_bytes(), mode)
     }
 
-    /// Moves the staged files into the sota directory, `sota.toml` last and alone, and moves on to
-    /// [`Phase::Installed`]. Files that an interrupted run moved already are recognised.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`]; running again goes on where this stopped.
-    pub(crate) fn install(&mut self, sota: &Directory) -> Result<()> {
-        let Installation { files, remove } = self.state.installation.clone();
-        let (last, first): (Vec<_>, Vec<_>) =
-            files.iter().partition(|file| file.name == CONFIGURATION);
-        for file in first {
-            self.move_into(sota, file)?;
+    /// Gives up what was made: from now on the journal waits for no key. What is on a token is
+    /// removed next, and the journal last ([`close`](Self::close)), so that a crash in between leaves
+    /// one by which the next run removes the rest. `known`: the backend may know the device, which
+    /// becomes an orphan.
+    pub(crate) fn abandon(&mut self, known: bool) -> Result<()> {
+        if self.record.progress == Progress::Planned {
+            return Ok(());
         }
-        for name in &remove {
-            sota.remove(name)?;
+        self.note(Event::Abandoned { known }, Vec::new())?;
+        if self.record.plan.key == KeyPlace::Software && self.record.orphans.is_empty() {
+            return Ok(());
         }
-        sota.sync()?;
-        for file in last {
-            self.move_into(sota, file)?;
-        }
-        sota.sync()?;
-        self.advance(Phase::Installed)
+        self.settle()
     }
 
-    fn move_into(&self, sota: &Directory, file: &Staged) -> Result<()> {
-        const FILE_LIMIT: usize = 2 * crate::sota::files::ANSWER_LIMIT;
-        if self.directory.has(&file.name)? {
-            return self.directory.move_to(&file.name, sota);
+    /// Removes the journal, unless it remembers an orphan that nobody was told of yet. One that a
+    /// power cut brings back is recognised by what is installed.
+    pub(crate) fn close(self) -> Result<()> {
+        if self.record.progress == Progress::Planned && !self.record.orphans.is_empty() {
+            return Ok(());
         }
-        match sota.read_secret(&file.name, FILE_LIMIT)? {
-            Some(content) if sha256(&content) == file.sha256 => Ok(()),
-            _ => Err(self.damaged(&file.name)),
-        }
-    }
-
-    /// Ends an installed journal: removes it with everything in it.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn close(self, sota: &Directory) -> Result<()> {
-        remove(sota, &self.directory)
-    }
-
-    /// Gives up what was begun, the key first of all. The state goes back before that, so that a
-    /// crash half way cannot leave a journal that waits for a key which is gone.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
-    pub(crate) fn abandon(mut self, sota: &Directory) -> Result<()> {
-        self.advance(Phase::Planned)?;
-        remove(sota, &self.directory)
+        discard(self.sota)
     }
 }
 
-fn read_state(directory: &Directory) -> Result<Option<State>> {
-    let Some(bytes) = directory.read(STATE, STATE_LIMIT)? else {
+/// Removes a journal whatever it says or is; its registration is given up.
+pub(crate) fn discard(sota: &Directory) -> Result<()> {
+    sota.clear(FILE)?;
+    sota.clear(DIRECTORY)
+}
+
+fn unwritten(cause: serde_json::Error) -> Error {
+    Error::bug("the journal could not be written").because(cause)
+}
+
+fn read(sota: &Directory) -> Result<Option<(Log, Record)>> {
+    let Some((mut log, text)) = Log::open(sota, FILE)? else {
         return Ok(None);
     };
-    let path = directory.path().join(STATE);
-    let unusable = |what: &str| {
-        Error::configuration(format!("the journal {path:?} {what}")).hint(
-            "finish with the version that wrote it, or give that registration up: \
-             lmp-device-register unregister",
-        )
-    };
-    let damaged = |cause: serde_json::Error| unusable("is damaged").because(cause);
-    let Version { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
-    if version != VERSION {
-        return Err(unusable(&format!(
-            "has version {version}; this program knows {VERSION}"
-        )));
+    match entry::read(&text).map_err(|cause| unusable(FILE, sota, cause))? {
+        Some((record, end)) => {
+            log.cut(end);
+            Ok(Some((log, committed(sota, record)?)))
+        }
+        None => Ok(None),
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
 }
 
-/// The state goes last: while it is there, a crash leaves a journal that can be removed again.
-fn remove(sota: &Directory, directory: &Directory) -> Result<()> {
-    for name in directory.names()? {
-        if name != STATE {
-            directory.remove(&name)?;
+/// A run may have been cut off after `sota.toml` had appeared: then it is complete. One that is
+/// neither ours nor the one to be replaced was changed since, by the configuration daemon.
+fn committed(sota: &Directory, record: Record) -> Result<Record> {
+    let Progress::Received(request, installation) = &record.progress else {
+        return Ok(record);
+    };
+    let in_place = |name: &str, text: &Secret| -> Result<bool> {
+        let found = sota.read_secret(name, ANSWER_LIMIT)?;
+        Ok(found.is_some_and(|found| **found == *text.expose().as_bytes()))
+    };
+    let mut complete = true;
+    for file in record.files() {
+        if file.name == CONFIGURATION {
+            let found = sota.read_secret(CONFIGURATION, ANSWER_LIMIT)?;
+            let found = found.map(|text| sha256(&text));
+            let ours = found.as_deref() == Some(&sha256(file.text.expose().as_bytes()));
+            if ours {
+                complete = true;
+                break;
+            }
+            complete &= found.is_some() && found != installation.replaces;
+        } else {
+            complete &= in_place(&file.name, &file.text)?;
         }
     }
-    directory.remove(STATE)?;
-    sota.remove_directory(DIRECTORY)?;
-    sota.sync()
-}
-
-/// A file to stage.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StagedFile<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its content.
-    pub content: &'a [u8],
-    /// Its mode.
-    pub mode: u32,
-}
-
-fn sha256(content: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(content)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    Ok(if complete {
+        Record {
+            progress: Progress::Installed(request.clone(), installation.clone()),
+            ..record
+        }
+    } else {
+        record
+    })
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::signing_request;
+use super::request::{body, signing_request};
 use crate::backend::http::{Answer, Client, NoAnswer, Request};
 use crate::backend::retry::{Attempt, persist};
-use crate::backend::wire::{RegistrationRequest, backend_words};
+use crate::backend::wire::backend_words;
 use crate::error::{Error, Kind, Result};
 use crate::key::DeviceKey;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::sota::files::ANSWER_LIMIT;
-use crate::sota::journal::{Journal, Phase, UuidOrigin};
+use crate::sota::journal::{Identity, Journal, UuidOrigin};
 
 /// Makes sure that the backend answers before a key is made on a token: every status below 500
 /// does (401 and 405 are normal). The connection is used again for the request.
@@ -91,12 +91,12 @@ impl Backend<'_> {
 /// Sends the journal's request until it is signed, refused, or the deadline has passed.
 pub(super) fn ask(
     backend: &Backend<'_>,
-    journal: &mut Journal,
+    journal: &mut Journal<'_>,
     key: &DeviceKey,
-    mut may_be_known: bool,
     reporter: &Reporter,
 ) -> std::result::Result<Untrusted, Failure> {
-    journal.advance(Phase::Sent)?;
+    let mut may_be_known = journal.record().may_be_known();
+    journal.sent()?;
     let asked = persist(backend.settings.retry_for, reporter, || {
         loop {
             let answer = match post(backend, journal) {
@@ -114,9 +114,9 @@ pub(super) fn ask(
                 Verdict::Signed(body) => Attempt::Done(Untrusted(body)),
                 Verdict::Refused(error) => Attempt::Failed(error),
                 Verdict::Exists(error) => {
-                    let ours = journal.state().uuid_origin == UuidOrigin::Generated;
+                    let ours = journal.record().plan.identity.uuid_origin == UuidOrigin::Generated;
                     if !(may_be_known && ours) {
-                        let uuid = &journal.state().request.uuid;
+                        let uuid = &journal.record().plan.identity.uuid;
                         return Attempt::Failed(error.hint(if may_be_known {
                             format!("delete device {uuid} on the backend and run this again")
                         } else {
@@ -153,8 +153,8 @@ enum Unanswered {
     Theirs(NoAnswer),
 }
 
-fn post(backend: &Backend<'_>, journal: &Journal) -> std::result::Result<Answer, Unanswered> {
-    let body = serde_json::to_vec(&journal.state().request).map_err(|cause| {
+fn post(backend: &Backend<'_>, journal: &Journal<'_>) -> std::result::Result<Answer, Unanswered> {
+    let body = serde_json::to_vec(&body(journal.record())).map_err(|cause| {
         Unanswered::Ours(Error::bug("the request could not be encoded").because(cause))
     })?;
     let mut headers = backend.headers.clone();
@@ -233,26 +233,17 @@ fn judge(backend: &Backend<'_>, answer: Answer) -> Verdict {
 }
 
 /// The backend knows a UUID that we made up, and will not sign it again: it is given up.
-fn take_new_uuid(journal: &mut Journal, key: &DeviceKey, reporter: &Reporter) -> Result<()> {
-    let uuid = uuid::Uuid::new_v4().to_string();
-    let csr = signing_request(journal.state(), &uuid, key)?;
-    let old = journal.state().request.uuid.clone();
+fn take_new_uuid(journal: &mut Journal<'_>, key: &DeviceKey, reporter: &Reporter) -> Result<()> {
+    let known = &journal.record().plan.identity;
+    let identity = Identity {
+        uuid: uuid::Uuid::new_v4().to_string(),
+        ..known.clone()
+    };
+    let csr = signing_request(&identity, key)?;
+    let (old, uuid) = (&known.uuid, identity.uuid);
     reporter.warn(&format!(
         "the backend knows device {old} from the interrupted run and does not sign it again: \
          registering as {uuid}; delete {old} on the backend"
     ));
-    journal.update(|state| {
-        let RegistrationRequest {
-            name,
-            uuid: known,
-            csr: request,
-            ..
-        } = &mut state.request;
-        if *name == *known {
-            name.clone_from(&uuid);
-        }
-        *known = uuid;
-        *request = csr;
-        state.orphans.push(old);
-    })
+    journal.take_new_uuid(uuid, csr)
 }

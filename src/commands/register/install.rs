@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use super::key_store::Hsm;
+use super::key_store::KeyStore;
 use crate::backend::answer::Registration;
 use crate::error::{Error, Kind, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{DEFAULT_TOKEN_LABEL, Ids};
 use crate::report::Reporter;
 use crate::secret::Secret;
-use crate::sota::directory::{Directory, PRIVATE, PUBLIC};
+use crate::sota::directory::Directory;
 use crate::sota::files::{
     ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY,
 };
 use crate::sota::installed::Configuration;
-use crate::sota::journal::{Journal, KeyPlace, Phase, StagedFile, State};
+use crate::sota::journal::{Journal, KeyPlace, Planned, Progress, ReceivedFile, Record};
 use crate::sota::sota_toml::SotaToml;
 
 /// A device that is registered.
@@ -43,8 +43,8 @@ pub(crate) struct Registered {
 /// Puts the verified files into the journal.
 pub(super) fn stage(
     sota: &Directory,
-    journal: &mut Journal,
-    verified: &Registration,
+    journal: &mut Journal<'_>,
+    verified: Registration,
 ) -> Result<()> {
     let Registration {
         files,
@@ -52,59 +52,65 @@ pub(super) fn stage(
         certificate: _,
         warnings: _,
     } = verified;
-    let has_pin = configuration.value("p11", "pass").is_some();
-    let mut staged: Vec<StagedFile<'_>> = files
-        .iter()
-        .map(|(name, text)| StagedFile {
-            name: name.as_str(),
-            content: text.as_bytes(),
-            mode: PUBLIC,
+    let mut received: Vec<ReceivedFile> = files
+        .into_iter()
+        .map(|(name, text)| ReceivedFile {
+            name: name.as_str().to_owned(),
+            text: text.into(),
+            private: false,
         })
         .collect();
-    staged.push(StagedFile {
-        name: CONFIGURATION,
-        content: configuration.text().as_bytes(),
-        mode: if has_pin { PRIVATE } else { PUBLIC },
+    received.push(ReceivedFile {
+        name: CONFIGURATION.to_owned(),
+        text: configuration.text().into(),
+        private: configuration.value("p11", "pass").is_some(),
     });
-    let new: Vec<&str> = journal
-        .state()
-        .installation
-        .files
-        .iter()
-        .map(|file| file.name.as_str())
-        .chain(staged.iter().map(|file| file.name))
-        .collect();
+    let has_key_file = journal.record().plan.key == KeyPlace::Software;
     let mut superseded = Vec::new();
     // The update client's database names the old keys and would go on using them.
     for name in DATABASE_FILES.into_iter().chain([CHAIN, PRIVATE_KEY]) {
-        if !new.contains(&name) && sota.has(name)? {
+        let is_new =
+            (has_key_file && name == PRIVATE_KEY) || received.iter().any(|file| file.name == name);
+        if !is_new && sota.has(name)? {
             superseded.push(name.to_owned());
         }
     }
-    journal.receive(&staged, superseded)
+    journal.receive(received, superseded)
 }
 
 /// Installs what the journal holds; needs no network.
 pub(super) fn install(
     sota: &Directory,
-    mut journal: Journal,
-    hsm: &mut Hsm<'_>,
+    mut journal: Journal<'_>,
+    keys: &mut KeyStore<'_>,
     reporter: &Reporter,
 ) -> Result<Registered> {
-    if journal.state().phase < Phase::Installed {
+    let place = journal.record().plan.key.clone();
+    if let Progress::Received(..) = journal.record().progress {
         // Now, since only the old sota.toml knows, and it goes next.
-        if let Some(warning) = forsaken_pair(sota, &journal.state().key)? {
+        if let Some(warning) = forsaken_pair(sota, &place)? {
             reporter.warn(&warning);
         }
-        hsm.store_certificate(&journal, sota)?;
-        journal.install(sota)?;
+        if let KeyPlace::Token(place) = &place
+            && let Some(token) = keys.token_of(place)
+        {
+            let files = journal.record().files();
+            let certificate = files.iter().find(|file| file.name == CERTIFICATE);
+            let text = certificate.map_or("", |file| file.text.expose());
+            token.store_certificate(place, &DeviceCertificate::from_pem(text)?)?;
+        }
+        journal.install()?;
     }
-    let registered = describe(sota, journal.state())?;
+    let registered = describe(sota, journal.record())?;
     // The device is registered whatever happens now; the next run cleans up what is left.
-    let cleaned = hsm
-        .retire_predecessor(&journal.state().key, sota)
-        .and_then(|()| journal.close(sota));
-    if let Err(error) = cleaned {
+    let retired = match &place {
+        KeyPlace::Token(place) => match keys.token_of(place) {
+            Some(token) => token.retire_predecessor(place, sota),
+            None => Ok(()),
+        },
+        KeyPlace::Software => Ok(()),
+    };
+    if let Err(error) = retired.and_then(|()| journal.close()) {
         reporter.warn(&error.full_message());
     }
     Ok(registered)
@@ -120,9 +126,12 @@ fn forsaken_pair(sota: &Directory, new: &KeyPlace) -> Result<Option<String>> {
         return Ok(None);
     };
     let token = old.value("p11", "label").unwrap_or(DEFAULT_TOKEN_LABEL);
-    if matches!(new, KeyPlace::Token { label, .. } if label == token) {
-        return Ok(None);
-    }
+    let is_used = matches!(new, KeyPlace::Token(place) if place.label == token);
+    Ok((!is_used).then(|| forsaken(module, token, ids)))
+}
+
+/// How to remove a pair that nobody uses any more.
+pub(super) fn forsaken(module: &str, token: &str, ids: Ids) -> String {
     let Ids { key, certificate } = ids;
     let word = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let delete = [("privkey", key), ("pubkey", key), ("cert", certificate)].map(|(kind, id)| {
@@ -133,14 +142,14 @@ fn forsaken_pair(sota: &Directory, new: &KeyPlace) -> Result<Option<String>> {
             word(token),
         )
     });
-    Ok(Some(format!(
+    format!(
         "the old key pair stays on the token {token:?} of {module:?}: key id {key:02x}, certificate id \
          {certificate:02x}; if nothing else uses it, remove it: {}",
         delete.join(" && ")
-    )))
+    )
 }
 
-fn describe(sota: &Directory, state: &State) -> Result<Registered> {
+fn describe(sota: &Directory, record: &Record) -> Result<Registered> {
     let text = |name: &str| -> Result<Secret> {
         let bytes = sota.read_secret(name, ANSWER_LIMIT)?.unwrap_or_default();
         let text = std::str::from_utf8(&bytes)
@@ -149,27 +158,19 @@ fn describe(sota: &Directory, state: &State) -> Result<Registered> {
     };
     let certificate = DeviceCertificate::from_pem(text(CERTIFICATE)?.expose())?;
     let configuration = SotaToml::parse(text(CONFIGURATION)?.expose())?;
-    let State {
-        request,
-        factory,
-        production,
-        installation,
-        orphans,
-        ..
-    } = state;
+    let Planned {
+        identity, wishes, ..
+    } = &record.plan;
+    let files = record.files().into_iter();
     Ok(Registered {
-        uuid: request.uuid.clone(),
-        name: request.name.clone(),
-        factory: factory.clone(),
-        production: *production,
-        files: installation
-            .files
-            .iter()
-            .map(|file| sota.path().join(&file.name))
-            .collect(),
+        uuid: identity.uuid.clone(),
+        name: wishes.name.clone(),
+        factory: identity.factory.clone(),
+        production: identity.production,
+        files: files.map(|file| sota.path().join(file.name)).collect(),
         gateway: configuration.gateway()?.to_owned(),
         not_before: certificate.not_before_text,
         not_after: certificate.not_after_text,
-        orphans: orphans.clone(),
+        orphans: record.orphans.clone(),
     })
 }

@@ -1,76 +1,122 @@
-//! The token's part in a registration: when it is opened, logged in to, written and cleaned up. All
-//! of it does nothing for a software key.
+//! Where the device's key is made, found, completed and given up: in memory, or on a token that is
+//! opened when it is first needed and then kept, so that there is one C_Initialize and one login.
 
 use crate::error::{Error, Result};
-use crate::key::DeviceKey;
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Access, Ids, NoDerive, Room, Token, TokenSettings};
+use crate::key::{DeviceKey, SoftwareKey};
 use crate::report::Reporter;
+use crate::secret::Secret;
 use crate::settings::{KeySetting, Settings};
 use crate::sota::directory::Directory;
-use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE};
 use crate::sota::installed::Configuration;
-use crate::sota::journal::{Journal, KeyPlace};
+use crate::sota::journal::{KeyPlace, Record, Request, TokenPlace};
 use crate::sota::sota_toml::{P11, SotaToml};
 
-/// The token of the settings, opened when it is first needed and then kept: the library is
-/// initialised once, and there is one login.
-pub(super) struct Hsm<'a> {
-    settings: &'a Settings,
+/// Where new keys go, by the settings.
+pub(super) enum KeyStore<'a> {
+    Software,
+    Token(TokenStore<'a>),
+}
+
+impl<'a> KeyStore<'a> {
+    /// `interrupted`: a token may have been cut off while it made an object.
+    pub(super) fn new(settings: &'a Settings, reporter: &'a Reporter, interrupted: bool) -> Self {
+        match &settings.key {
+            KeySetting::Software => Self::Software,
+            KeySetting::Token(settings) => Self::Token(TokenStore {
+                settings,
+                reporter,
+                token: None,
+                untidy: interrupted,
+            }),
+        }
+    }
+
+    /// The token of these settings.
+    pub(super) fn token(&mut self) -> Option<&mut TokenStore<'a>> {
+        match self {
+            Self::Software => None,
+            Self::Token(store) => Some(store),
+        }
+    }
+
+    /// The token that holds `place`, if these settings are about that one.
+    pub(super) fn token_of(&mut self, place: &TokenPlace) -> Option<&mut TokenStore<'a>> {
+        self.token().filter(|store| place.is_of(store.settings))
+    }
+
+    fn holder(&mut self, place: &TokenPlace) -> Result<&mut TokenStore<'a>> {
+        self.token_of(place)
+            .ok_or_else(|| Error::bug("the key is on another token"))
+    }
+
+    /// Makes a key; one in memory as PEM too.
+    pub(super) fn make(&mut self, place: &KeyPlace) -> Result<(DeviceKey, Option<Secret>)> {
+        match place {
+            KeyPlace::Software => {
+                let key = SoftwareKey::generate()?;
+                let pem = Secret::from(key.to_pem()?);
+                Ok((DeviceKey::software(key), Some(pem)))
+            }
+            KeyPlace::Token(place) => Ok((self.holder(place)?.make(place)?, None)),
+        }
+    }
+
+    /// The key that an earlier run made, unless it is gone.
+    pub(super) fn find(&mut self, record: &Record) -> Result<Option<DeviceKey>> {
+        match &record.plan.key {
+            KeyPlace::Token(place) => self.holder(place)?.find(place),
+            KeyPlace::Software => match record.progress.request() {
+                Some(Request {
+                    software_key: Some(pem),
+                    ..
+                }) => SoftwareKey::from_pem(pem.expose()).map(|key| Some(DeviceKey::software(key))),
+                _ => Ok(None),
+            },
+        }
+    }
+
+    /// The backend's configuration with what its readers must know of the token.
+    pub(super) fn configure(&mut self, place: &KeyPlace, sent: SotaToml) -> Result<SotaToml> {
+        match place {
+            KeyPlace::Software => Ok(sent),
+            KeyPlace::Token(place) => self.holder(place)?.configure(place, &sent),
+        }
+    }
+}
+
+impl TokenPlace {
+    /// Whether these settings mean the token of this place.
+    pub(super) fn is_of(&self, wanted: &TokenSettings) -> bool {
+        let choice = &wanted.choice;
+        wanted.module == self.module
+            && choice.label == self.label
+            && choice
+                .serial
+                .as_ref()
+                .is_none_or(|known| *known == self.serial)
+    }
+}
+
+/// The token of the settings.
+pub(super) struct TokenStore<'a> {
+    settings: &'a TokenSettings,
     reporter: &'a Reporter,
     token: Option<Token>,
     /// The token may have been cut off, or have failed, while it made an object.
     untidy: bool,
 }
 
-impl<'a> Hsm<'a> {
-    pub(super) fn new(settings: &'a Settings, reporter: &'a Reporter, interrupted: bool) -> Self {
-        Self {
-            settings,
-            reporter,
-            token: None,
-            untidy: interrupted,
-        }
-    }
-
-    /// Whether the new key will be on a token.
-    pub(super) fn is_wanted(&self) -> bool {
-        matches!(self.settings.key, KeySetting::Token(_))
-    }
-
-    fn token_settings(&self) -> Result<&'a TokenSettings> {
-        match &self.settings.key {
-            KeySetting::Token(settings) => Ok(settings),
-            KeySetting::Software => Err(Error::configuration(
-                "an interrupted registration has its key on a token",
-            )
-            .hint(
-                "run again with its --hsm-module and PIN, or give it up: \
-                 lmp-device-register unregister",
-            )),
-        }
-    }
-
+impl TokenStore<'_> {
     /// Opens the token, that of `place` if an earlier run chose one.
-    pub(super) fn open(&mut self, place: Option<&KeyPlace>) -> Result<&mut Token> {
+    pub(super) fn open(&mut self, place: Option<&TokenPlace>) -> Result<&mut Token> {
         if self.token.is_none() {
-            let mut settings = self.token_settings()?.clone();
-            if let Some(KeyPlace::Token {
-                module,
-                label,
-                serial,
-                ..
-            }) = place
+            let mut settings = self.settings.clone();
+            if let Some(TokenPlace { serial, .. }) = place
+                && !serial.is_empty()
             {
-                if (module, label) != (&settings.module, &settings.choice.label) {
-                    return Err(Error::configuration(format!(
-                        "an interrupted registration has its key on the token {label:?} of {module:?}"
-                    ))
-                    .hint("run again with that --hsm-module and --hsm-token-label"));
-                }
-                if !serial.is_empty() {
-                    settings.choice.serial = Some(serial.clone());
-                }
+                settings.choice.serial = Some(serial.clone());
             }
             self.token = Some(Token::open(&settings, Access::Write)?);
         }
@@ -79,7 +125,7 @@ impl<'a> Hsm<'a> {
             .ok_or_else(|| Error::bug("a token was expected"))
     }
 
-    fn logged_in(&mut self, place: Option<&KeyPlace>) -> Result<&mut Token> {
+    fn logged_in(&mut self, place: Option<&TokenPlace>) -> Result<&mut Token> {
         let reporter = self.reporter;
         let untidy = std::mem::take(&mut self.untidy);
         let token = self.open(place)?;
@@ -95,37 +141,22 @@ impl<'a> Hsm<'a> {
         Ok(token)
     }
 
-    /// The UUID that the token's slot description holds.
-    pub(super) fn uuid(&mut self) -> Result<Option<String>> {
-        if self.is_wanted() {
-            self.open(None)?.uuid()
-        } else {
-            Ok(None)
-        }
-    }
-
-    /// Decides where the new key will be: on a token, under ids that are free.
-    pub(super) fn choose_place(&mut self, sota: &Directory) -> Result<KeyPlace> {
-        if !self.is_wanted() {
-            return Ok(KeyPlace::Software);
-        }
-        let module = self.token_settings()?.module.clone();
-        let force = self.settings.force;
+    /// Decides under which ids the new key will be.
+    pub(super) fn choose_place(&mut self, sota: &Directory, force: bool) -> Result<TokenPlace> {
+        let module = self.settings.module.clone();
         let token = self.logged_in(None)?;
         let Room { ids, supersedes } = token.room(force, ids_in_use(sota)?)?;
-        Ok(KeyPlace::Token {
+        Ok(TokenPlace {
             module,
             label: token.label().to_owned(),
             serial: token.serial().to_owned(),
-            key_id: ids.key,
-            certificate_id: ids.certificate,
+            ids,
             supersedes,
         })
     }
 
-    /// Makes the key pair of `place`.
-    pub(super) fn make_key(&mut self, place: &KeyPlace, ids: Ids) -> Result<DeviceKey> {
-        let made = self.logged_in(Some(place))?.make_key(ids);
+    fn make(&mut self, place: &TokenPlace) -> Result<DeviceKey> {
+        let made = self.logged_in(Some(place))?.make_key(place.ids);
         let failed = match &made {
             Ok((_, None)) => false,
             Ok((_, Some(NoDerive { warning, failed }))) => {
@@ -142,73 +173,63 @@ impl<'a> Hsm<'a> {
         self.token = None;
         self.untidy = true;
         made?;
-        self.find_key(place, ids)
+        let token = self.logged_in(Some(place))?;
+        token.find_key(place.ids).map(DeviceKey::on_token)
     }
 
-    /// The key pair that an earlier run made.
-    pub(super) fn find_key(&mut self, place: &KeyPlace, ids: Ids) -> Result<DeviceKey> {
-        self.logged_in(Some(place))?
-            .find_key(ids)
-            .map(DeviceKey::on_token)
+    fn find(&mut self, place: &TokenPlace) -> Result<Option<DeviceKey>> {
+        let token = self.logged_in(Some(place))?;
+        if !token.holds_key(place.ids)? {
+            return Ok(None);
+        }
+        token.find_key(place.ids).map(DeviceKey::on_token).map(Some)
     }
 
-    /// The backend's configuration with what its readers must know of the token.
-    pub(super) fn configure(&mut self, place: &KeyPlace, sent: SotaToml) -> Result<SotaToml> {
-        let Some(ids) = place.ids() else {
-            return Ok(sent);
-        };
-        let pin = self.token_settings()?.pin.clone();
-        let module = self.token_settings()?.module.clone();
+    fn configure(&mut self, place: &TokenPlace, sent: &SotaToml) -> Result<SotaToml> {
+        let TokenSettings { module, pin, .. } = self.settings;
+        let Ids { key, certificate } = place.ids;
         let token = self.open(Some(place))?;
         sent.with_p11(P11 {
-            module: &module,
+            module,
             pin: pin.expose(),
             label: token.label_to_write(),
-            key_id: &format!("{:02x}", ids.key),
-            certificate_id: &format!("{:02x}", ids.certificate),
+            key_id: &format!("{key:02x}"),
+            certificate_id: &format!("{certificate:02x}"),
         })
     }
 
-    /// Stores the certificate that the journal holds, unless it is there; needs no login then.
-    pub(super) fn store_certificate(&mut self, journal: &Journal, sota: &Directory) -> Result<()> {
-        let place = &journal.state().key;
-        let Some(ids) = place.ids() else {
-            return Ok(());
-        };
-        let pem = journal.received(CERTIFICATE, sota, ANSWER_LIMIT)?;
-        let pem = String::from_utf8(pem)
-            .map_err(|_| Error::configuration("client.pem in the journal is not UTF-8 text"))?;
-        let certificate = DeviceCertificate::from_pem(&pem)?;
-        if self.open(Some(place))?.has_certificate(ids, &certificate)? {
+    /// Stores the certificate, unless it is there; needs no login then.
+    pub(super) fn store_certificate(
+        &mut self,
+        place: &TokenPlace,
+        certificate: &DeviceCertificate,
+    ) -> Result<()> {
+        if self
+            .open(Some(place))?
+            .has_certificate(place.ids, certificate)?
+        {
             return Ok(());
         }
         self.logged_in(Some(place))?
-            .import_certificate(ids, &certificate)
+            .import_certificate(place.ids, certificate)
     }
 
     /// Removes the objects that this registration replaced, once `sota.toml` names its own. If it
     /// names others by now (fioconfig has renewed the key), nothing is touched.
-    pub(super) fn retire_predecessor(&mut self, place: &KeyPlace, sota: &Directory) -> Result<()> {
-        let KeyPlace::Token {
-            supersedes: true, ..
-        } = place
-        else {
-            return Ok(());
-        };
-        match place.ids() {
-            Some(ids) if ids_in_use(sota)? == Some(ids) => {
-                self.logged_in(Some(place))?.remove_others(ids)
-            }
-            _ => Ok(()),
+    pub(super) fn retire_predecessor(
+        &mut self,
+        place: &TokenPlace,
+        sota: &Directory,
+    ) -> Result<()> {
+        if place.supersedes && ids_in_use(sota)? == Some(place.ids) {
+            self.logged_in(Some(place))?.remove_others(place.ids)?;
         }
+        Ok(())
     }
 
     /// Removes what a run made that gives up.
-    pub(super) fn undo(&mut self, place: &KeyPlace) -> Result<()> {
-        match place.ids() {
-            Some(ids) => self.logged_in(Some(place))?.remove(ids),
-            None => Ok(()),
-        }
+    pub(super) fn undo(&mut self, place: &TokenPlace) -> Result<()> {
+        self.logged_in(Some(place))?.remove(place.ids)
     }
 }
 

@@ -1,38 +1,41 @@
-//! Pure: settings and what was found on the machine become a [`Plan`], or a refusal.
+//! Pure: settings, what was found on the machine, and the journal of an interrupted run become a
+//! [`Plan`], or a refusal.
 
-use super::request::request;
 use crate::board::facts::HostFacts;
 use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::settings::{KeySetting, Settings};
-use crate::sota::journal::{Beginning, KeyPlace, Phase, State, UuidOrigin};
+use crate::sota::journal::{Identity, KeyPlace, Planned, Progress, Record, UuidOrigin};
 
-/// What a run does.
+/// What a run does, with the journal that it needs for that.
 #[derive(Debug, Clone)]
-pub(crate) enum Plan {
-    /// Remove what an interrupted run made before it sent anything, then begin.
+pub(crate) enum Plan<J> {
+    /// Begin a registration.
     Begin {
-        /// There is a registration that this one replaces.
+        /// There is one that this one replaces.
         replaces: bool,
+        /// What an interrupted run made goes first.
+        leftover: Option<J>,
     },
-    /// Ask, perhaps once more, with the journal's key, UUID and CSR.
-    AskAgain,
+    /// Ask, perhaps once more, with the journal's key and UUID.
+    AskAgain(J),
     /// Install the journal's verified files.
-    Install,
+    Install(J),
     /// The registration is complete; remove the journal.
-    CleanUp,
+    CleanUp(J),
+    /// The registration is complete; remove the journal and begin another one.
+    Replace(J),
 }
 
 /// Decides.
 ///
 /// # Errors
-/// [`Kind::AlreadyRegistered`], [`Kind::Busy`], or [`Kind::Configuration`] for an interrupted
-/// registration that was begun with other options.
-pub(super) fn decide(
+/// [`Kind::AlreadyRegistered`] or [`Kind::Busy`].
+pub(super) fn decide<J: AsRef<Record>>(
     settings: &Settings,
     facts: &HostFacts,
-    journal: Option<&State>,
-) -> Result<Plan> {
+    journal: Option<J>,
+) -> Result<Plan<J>> {
     let HostFacts {
         registered_by,
         update_client_running,
@@ -43,141 +46,85 @@ pub(super) fn decide(
             &settings.update_client_lock,
         ));
     }
-    let registered = || {
-        let file = registered_by.as_ref().filter(|_| !settings.force)?;
-        Some(
-            Error::new(
-                Kind::AlreadyRegistered,
-                format!("this device is registered: {file:?} exists"),
-            )
-            .hint("give --force 1 to replace that registration"),
+    let registered = registered_by.as_ref().map(|file| {
+        Error::new(
+            Kind::AlreadyRegistered,
+            format!("this device is registered: {file:?} exists"),
         )
-    };
-    let phase = journal.map(|state| state.phase);
-    if let (Some(state), Some(Phase::Sent | Phase::Received | Phase::Installed)) = (journal, phase)
-    {
-        check_same(settings, state)?;
-    }
-    match (journal, phase) {
-        (Some(_), Some(Phase::Installed)) => Ok(Plan::CleanUp),
-        (Some(_), Some(Phase::Received)) => Ok(Plan::Install),
-        (Some(state), Some(phase)) if phase == Phase::Sent || is_worth_keeping(settings, state) => {
-            match registered().filter(|_| !state.replaces) {
-                Some(refusal) => Err(refusal),
-                None => Ok(Plan::AskAgain),
-            }
-        }
-        _ => match registered() {
-            Some(refusal) => Err(refusal),
-            None => Ok(Plan::Begin {
-                replaces: registered_by.is_some(),
+        .hint("give --force 1 to replace that registration")
+    });
+    let Some(journal) = journal else {
+        return match registered {
+            Some(refusal) if !settings.force => Err(refusal),
+            found => Ok(Plan::Begin {
+                replaces: found.is_some(),
+                leftover: None,
             }),
-        },
+        };
+    };
+    let record = journal.as_ref();
+    let same = is_same(settings, record);
+    match &record.progress {
+        Progress::Installed(..) if settings.force && !same => return Ok(Plan::Replace(journal)),
+        Progress::Installed(..) => return Ok(Plan::CleanUp(journal)),
+        Progress::Received(..) if same => return Ok(Plan::Install(journal)),
+        _ => {}
     }
-}
-
-/// A key on a token takes seconds to make and wears its memory: one that is ready is used.
-fn is_worth_keeping(settings: &Settings, state: &State) -> bool {
-    state.phase == Phase::KeyReady
-        && state.key != KeyPlace::Software
-        && check_same(settings, state).is_ok()
-}
-
-/// An interrupted registration is finished as it was begun, or not at all.
-fn check_same(settings: &Settings, state: &State) -> Result<()> {
-    let identity = Identity {
-        uuid: settings
-            .uuid
-            .clone()
-            .unwrap_or_else(|| state.request.uuid.clone()),
-        origin: state.uuid_origin,
-    };
-    let key = if is_place(&settings.key, &state.key) {
-        Some(state.key.clone())
-    } else {
-        None
-    };
-    let difference = match key {
-        Some(key) => state.difference(&beginning(settings, identity, key, false)?),
-        None => Some("another place of the key".to_owned()),
-    };
-    match difference {
-        None => Ok(()),
-        Some(difference) => Err(Error::configuration(format!(
-            "an interrupted registration was begun with {difference}"
-        ))
-        .hint(
-            "run again with the options of that registration, or give it up: \
-             lmp-device-register unregister",
-        )),
+    // Files that an installation was cut off over are no registration of anybody's.
+    let half_installed = matches!(record.progress, Progress::Received(..));
+    let replaces = record.plan.replaces && record.may_be_known();
+    if let Some(refusal) = registered.filter(|_| !settings.force && !replaces && !half_installed) {
+        return Err(refusal);
     }
-}
-
-fn is_place(setting: &KeySetting, place: &KeyPlace) -> bool {
-    match (setting, place) {
-        (KeySetting::Software, KeyPlace::Software) => true,
-        (
-            KeySetting::Token(settings),
-            KeyPlace::Token {
-                module,
-                label,
-                serial,
-                ..
-            },
-        ) => {
-            let choice = &settings.choice;
-            settings.module == *module
-                && choice.label == *label
-                && choice.serial.as_ref().is_none_or(|known| known == serial)
+    Ok(match &record.progress {
+        Progress::Sent(_) if same => Plan::AskAgain(journal),
+        // A key on a token takes seconds to make and wears its memory: one that is ready is used.
+        Progress::KeyReady(_) if same && record.plan.key != KeyPlace::Software => {
+            Plan::AskAgain(journal)
         }
-        _ => false,
-    }
-}
-
-/// The UUID of a registration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// CN.
-    pub uuid: String,
-    /// Who chose it.
-    pub origin: UuidOrigin,
-}
-
-/// The command line's UUID, else the token's, else `random`.
-#[must_use]
-pub(super) fn identity(settings: &Settings, token: Option<String>, random: String) -> Identity {
-    let given = settings.uuid.clone().map(|uuid| (uuid, UuidOrigin::Given));
-    let (uuid, origin) = given
-        .or_else(|| token.map(|uuid| (uuid, UuidOrigin::Token)))
-        .unwrap_or((random, UuidOrigin::Generated));
-    Identity { uuid, origin }
-}
-
-/// What the journal begins with.
-///
-/// # Errors
-/// [`Kind::Configuration`] if the sota directory's name is not UTF-8.
-pub(super) fn beginning(
-    settings: &Settings,
-    identity: Identity,
-    key: KeyPlace,
-    replaces: bool,
-) -> Result<Beginning> {
-    let Identity { uuid, origin } = identity;
-    let sota_dir = settings.sota_dir.to_str().ok_or_else(|| {
-        Error::configuration(format!("{:?} is no UTF-8 path", settings.sota_dir))
-            .hint("give --sota-dir DIR with a plain name")
-    })?;
-    Ok(Beginning {
-        device_api: settings.device_api.to_string(),
-        factory: settings.factory.clone(),
-        production: settings.production,
-        uuid_origin: origin,
-        key,
-        replaces,
-        request: request(settings, &uuid, sota_dir),
+        _ => Plan::Begin {
+            replaces: registered_by.is_some(),
+            leftover: Some(journal),
+        },
     })
 }
 
-#[cfg(test)]
-mod tests;
+/// Whether an interrupted run was about the same device and key. What else it asked for may have
+/// changed: it is asked for as it is now.
+pub(super) fn is_same(settings: &Settings, record: &Record) -> bool {
+    let Identity {
+        uuid,
+        uuid_origin: _,
+        factory,
+        production,
+        device_api,
+    } = &record.plan.identity;
+    let key_is_here = match (&settings.key, &record.plan.key) {
+        (KeySetting::Software, KeyPlace::Software) => {
+            let request = record.progress.request();
+            request.is_none_or(|request| request.software_key.is_some())
+        }
+        (KeySetting::Token(wanted), KeyPlace::Token(place)) => place.is_of(wanted),
+        _ => false,
+    };
+    key_is_here
+        // Who does not name a UUID means the one that was begun with.
+        && settings.uuid.as_ref().is_none_or(|wanted| wanted == uuid)
+        && (&settings.factory, settings.production) == (factory, *production)
+        && settings.device_api.as_str() == device_api
+}
+
+/// Who the device will be: the command line's UUID, else the token's, else `random`.
+pub(super) fn identity(settings: &Settings, token: Option<String>, random: String) -> Identity {
+    let given = settings.uuid.clone().map(|uuid| (uuid, UuidOrigin::Given));
+    let (uuid, uuid_origin) = given
+        .or_else(|| token.map(|uuid| (uuid, UuidOrigin::Token)))
+        .unwrap_or((random, UuidOrigin::Generated));
+    Identity {
+        uuid,
+        uuid_origin,
+        factory: settings.factory.clone(),
+        production: settings.production,
+        device_api: settings.device_api.to_string(),
+    }
+}

@@ -1,21 +1,22 @@
 //! What a registration would do, as far as it can be told without changing anything: nobody is asked,
 //! and no PIN is given away.
 
+use super::connect::trust;
 use super::plan::{self, Plan};
-use super::{check_space, trust};
+use super::preflight::check_space;
 use crate::backend::http::Trust;
 use crate::board::facts::HostFacts;
 use crate::error::Result;
 use crate::key::pkcs11::{Access, Token};
 use crate::settings::{KeySetting, Settings};
 use crate::sota::directory::Directory;
-use crate::sota::journal::{Journal, KeyPlace};
+use crate::sota::journal::{Journal, KeyPlace, Record};
 
 /// What a registration would do.
 #[derive(Debug, Clone)]
 pub(crate) struct Rehearsal {
     /// Its plan.
-    pub plan: Plan,
+    pub plan: Plan<Record>,
     /// The token that it would use.
     pub token: Option<RehearsedToken>,
 }
@@ -48,12 +49,13 @@ pub(crate) fn rehearse(settings: &Settings) -> Result<Rehearsal> {
     }
     let facts = HostFacts::read(&sota, &settings.update_client_lock)?;
     let journal = Journal::peek(&sota)?;
-    let plan = plan::decide(settings, &facts, journal.as_ref())?;
-    let place = journal.as_ref().map(|state| &state.key);
+    let plan = plan::decide(settings, &facts, journal)?;
     let token = match &plan {
-        Plan::Begin { .. } => look_at_token(settings, None)?,
-        Plan::AskAgain | Plan::Install => look_at_token(settings, place)?,
-        Plan::CleanUp => None,
+        Plan::Begin { .. } | Plan::Replace(_) => look_at_token(settings, None)?,
+        Plan::AskAgain(record) | Plan::Install(record) => {
+            look_at_token(settings, Some(&record.plan.key))?
+        }
+        Plan::CleanUp(_) => None,
     };
     Ok(Rehearsal { plan, token })
 }
@@ -64,10 +66,10 @@ fn look_at_token(settings: &Settings, place: Option<&KeyPlace>) -> Result<Option
         return Ok(None);
     };
     let mut wanted = wanted.clone();
-    if let Some(KeyPlace::Token { serial, .. }) = place
-        && !serial.is_empty()
+    if let Some(KeyPlace::Token(place)) = place
+        && !place.serial.is_empty()
     {
-        wanted.choice.serial = Some(serial.clone());
+        wanted.choice.serial = Some(place.serial.clone());
     }
     let token = Token::open(&wanted, Access::Rehearse)?;
     let blank = token.is_blank();

@@ -1,26 +1,69 @@
-//! Pure: settings become the body of a registration.
-
-use std::collections::BTreeMap;
+//! Pure: settings become what a registration asks for, and that becomes the body of its request.
 
 use crate::backend::wire::{RegistrationRequest, toml_string};
+use crate::error::{Error, Result};
+use crate::key::DeviceKey;
+use crate::key::csr::{self, Subject};
 use crate::settings::{KeySetting, Settings};
+use crate::sota::journal::{Identity, Overrides, Record, Wishes};
 
-/// The request of these settings for a device of that UUID and name, still without a CSR.
-#[must_use]
-pub(super) fn request(settings: &Settings, uuid: &str, sota_dir: &str) -> RegistrationRequest {
-    RegistrationRequest {
-        use_ostree_server: settings.use_ostree_server.to_string(),
-        sota_config_dir: sota_dir.to_owned(),
-        hardware_id: settings.hwid.clone(),
+/// What these settings ask for, for a device of that UUID.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] if the sota directory's name is not UTF-8.
+pub(super) fn wishes(settings: &Settings, uuid: &str) -> Result<Wishes> {
+    let sota_dir = settings.sota_dir.to_str().ok_or_else(|| {
+        Error::configuration(format!("{:?} is no UTF-8 path", settings.sota_dir))
+            .hint("give --sota-dir DIR with a plain name")
+    })?;
+    Ok(Wishes {
         name: settings.name.clone().unwrap_or_else(|| uuid.to_owned()),
-        uuid: uuid.to_owned(),
-        csr: String::new(),
-        overrides: overrides(settings, sota_dir),
         group: settings.group.clone(),
+        hardware_id: settings.hwid.clone(),
+        sota_dir: sota_dir.to_owned(),
+        use_ostree_server: settings.use_ostree_server,
+        overrides: overrides(settings, sota_dir),
+    })
+}
+
+/// The body of the request: what the journal remembers, in the spelling of the wire.
+pub(super) fn body(record: &Record) -> RegistrationRequest {
+    let Wishes {
+        name,
+        group,
+        hardware_id,
+        sota_dir,
+        use_ostree_server,
+        overrides,
+    } = record.plan.wishes.clone();
+    RegistrationRequest {
+        use_ostree_server: use_ostree_server.to_string(),
+        sota_config_dir: sota_dir,
+        hardware_id,
+        name,
+        uuid: record.plan.identity.uuid.clone(),
+        csr: record
+            .progress
+            .request()
+            .map_or_else(String::new, |request| request.csr.clone()),
+        overrides,
+        group,
     }
 }
 
-fn overrides(settings: &Settings, sota_dir: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+/// The signing request of that identity and key, PEM.
+pub(super) fn signing_request(identity: &Identity, key: &DeviceKey) -> Result<String> {
+    csr::build(
+        Subject {
+            uuid: &identity.uuid,
+            factory: &identity.factory,
+            production: identity.production,
+        },
+        key,
+    )
+}
+
+fn overrides(settings: &Settings, sota_dir: &str) -> Overrides {
     let mut pacman = vec![
         ("type", toml_string("ostree+compose_apps")),
         (

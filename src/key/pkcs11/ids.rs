@@ -1,7 +1,9 @@
 //! The objects of a registration on a token, by id.
 
+use serde::{Deserialize, Serialize};
+
 /// The ids of a registration's objects on a token (`CKA_ID`, one byte each).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ids {
     /// Of both keys.
     pub key: u8,

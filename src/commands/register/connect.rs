@@ -1,0 +1,44 @@
+//! Whom this registration talks to, and what allows it.
+
+use reqwest::header::HeaderMap;
+
+use crate::backend::authorisation::{Authorisation, authorise};
+use crate::backend::grant::DeviceGrant;
+use crate::backend::http::{Client, Trust};
+use crate::error::Result;
+use crate::report::Reporter;
+use crate::settings::Settings;
+
+/// A client for all servers of the settings.
+pub(super) fn connect(settings: &Settings) -> Result<Client> {
+    let mut urls = vec![&settings.device_api];
+    if let Authorisation::DeviceGrant { base } = &settings.authorisation {
+        urls.push(base);
+    }
+    Client::new(&urls, &trust(settings), None, settings.timeouts)
+}
+
+/// Whom to trust as a server.
+pub(super) fn trust(settings: &Settings) -> Trust {
+    match &settings.ca_file {
+        Some(path) => Trust::File(path.clone()),
+        None => Trust::System,
+    }
+}
+
+/// The header that allows `uuid` to be registered.
+pub(super) fn allow<'a>(
+    settings: &'a Settings,
+    uuid: &'a str,
+    client: &'a Client,
+    reporter: &'a Reporter,
+) -> Result<HeaderMap> {
+    authorise(&settings.authorisation, |base| DeviceGrant {
+        base,
+        factory: &settings.factory,
+        uuid,
+        retry_for: settings.retry_for,
+        client,
+        reporter,
+    })
+}
