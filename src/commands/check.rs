@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
-use zeroize::Zeroizing;
 
 use crate::backend::http::{Client, ClientIdentity, NoAnswer, Request, Timeouts, Trust};
 use crate::board::{clock, process};
@@ -15,10 +14,9 @@ use crate::key::certificate::{self, DeviceCertificate};
 use crate::key::pkcs11::{Access, Ids, Token};
 use crate::key::{DeviceKey, SoftwareKey, TlsKey};
 use crate::sota::directory::Directory;
-use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE, CONFIGURATION, PRIVATE_KEY, ROOT};
-use crate::sota::installed::{token_settings, unregistered};
+use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE, PRIVATE_KEY, ROOT};
+use crate::sota::installed::{Configuration, required_text, token_settings, unusable};
 use crate::sota::journal;
-use crate::sota::sota_toml::SotaToml;
 
 /// What `check` found on a device that is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +49,10 @@ pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Resul
     let sota = Directory::open(sota_dir)?;
     // Best effort: where it is refused, checking is still worth it.
     let _ = process::lock_memory();
-    let text = |name: &str| read(&sota, name);
-    let configuration = SotaToml::parse(&text(CONFIGURATION)?).map_err(unregistered)?;
-    configuration.check_complete().map_err(unregistered)?;
-    let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?).map_err(unregistered)?;
+    let text = |name: &str| required_text(&sota, name);
+    let configuration = Configuration::required(&sota)?;
+    configuration.check_complete().map_err(unusable)?;
+    let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?).map_err(unusable)?;
     // Closed at the end of this function, when the handshake is done.
     let mut token = None;
     let (key, mut warnings) = if let Some((settings, ids)) = token_settings(&configuration)? {
@@ -67,19 +65,15 @@ pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Resul
     };
     certificate
         .check_key(&key.public_key_info())
-        .map_err(unregistered)?;
-    warnings.extend(
-        certificate
-            .check_validity(clock::now())
-            .map_err(unregistered)?,
-    );
-    let roots = certificate::check_roots(&text(ROOT)?).map_err(unregistered)?;
+        .map_err(unusable)?;
+    warnings.extend(certificate.check_validity(clock::now()).map_err(unusable)?);
+    let roots = certificate::check_roots(&text(ROOT)?).map_err(unusable)?;
     if sota.has(journal::DIRECTORY)? {
         warnings.push(
             "an interrupted registration waits to be finished: run lmp-device-register".into(),
         );
     }
-    let gateway = configuration.gateway().map_err(unregistered)?.to_owned();
+    let gateway = configuration.gateway().map_err(unusable)?.to_owned();
     let mut health = Health {
         uuid: certificate.uuid,
         factory: certificate.factory,
@@ -104,29 +98,16 @@ pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Resul
 fn key_on_token(token: &Token, ids: Ids, certificate: &DeviceCertificate) -> Result<DeviceKey> {
     let objects = token.objects(ids)?;
     if !objects.sensitive || objects.extractable {
-        return Err(unregistered(Error::configuration(
+        return Err(unusable(
             "the private key on the token can be read out: it is not SENSITIVE, or EXTRACTABLE",
-        )));
+        ));
     }
     if objects.certificate != certificate.der.as_ref() {
-        return Err(unregistered(Error::configuration(
+        return Err(unusable(
             "the certificate on the token is another than client.pem",
-        )));
+        ));
     }
     token.find_key(ids).map(DeviceKey::on_token)
-}
-
-fn read(sota: &Directory, name: &str) -> Result<Zeroizing<String>> {
-    let bytes = sota.read_secret(name, ANSWER_LIMIT)?.ok_or_else(|| {
-        Error::configuration(format!(
-            "this device is not registered: {:?} does not exist",
-            sota.path().join(name)
-        ))
-        .hint("register it: lmp-device-register")
-    })?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Error::configuration(format!("{name} is not UTF-8 text")))?;
-    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// A request over mTLS that trusts only `roots`; a status below 500 proves the handshake.

@@ -285,7 +285,10 @@ fn obtain(
         },
     )?;
     verified.configuration = hsm.configure(&state.key, verified.configuration)?;
-    verified.configuration.check_complete()?;
+    verified
+        .configuration
+        .check_complete()
+        .map_err(Error::answer)?;
     for warning in &verified.warnings {
         reporter.warn(warning);
         if let Some(doubt) = clock::doubt_now() {

@@ -296,12 +296,11 @@ pub(crate) fn is_there(path: &Path) -> bool {
 /// # Errors
 /// [`Kind::Configuration`] with path and cause.
 pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> {
-    let unreadable = |error: Error| Error::configuration(error.full_message());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mut bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
         .map_err(|cause| failure("read", path, cause))
         .and_then(|fd| read_limited(fd, path, limit))
-        .map_err(unreadable)?;
+        .map_err(|error| error.with_kind(Kind::Configuration))?;
     let text = String::from_utf8(std::mem::take(&mut *bytes));
     text.map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();

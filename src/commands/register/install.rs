@@ -147,8 +147,9 @@ fn describe(sota: &Directory, state: &State) -> Result<Registered> {
             .map_err(|_| Error::new(Kind::Storage, format!("{name} is not UTF-8 text")))?;
         Ok(Secret::from(text))
     };
-    let certificate = DeviceCertificate::from_pem(text(CERTIFICATE)?.expose())?;
-    let configuration = SotaToml::parse(text(CONFIGURATION)?.expose())?;
+    let certificate =
+        DeviceCertificate::from_pem(text(CERTIFICATE)?.expose()).map_err(Error::answer)?;
+    let configuration = SotaToml::parse(text(CONFIGURATION)?.expose()).map_err(Error::answer)?;
     let State {
         request,
         factory,
@@ -167,7 +168,7 @@ fn describe(sota: &Directory, state: &State) -> Result<Registered> {
             .iter()
             .map(|file| sota.path().join(&file.name))
             .collect(),
-        gateway: configuration.gateway()?.to_owned(),
+        gateway: configuration.gateway().map_err(Error::answer)?.to_owned(),
         not_before: certificate.not_before_text,
         not_after: certificate.not_after_text,
         orphans: orphans.clone(),

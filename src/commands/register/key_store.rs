@@ -167,6 +167,7 @@ impl<'a> Hsm<'a> {
             key_id: &format!("{:02x}", ids.key),
             certificate_id: &format!("{:02x}", ids.certificate),
         })
+        .map_err(Error::answer)
     }
 
     /// Stores the certificate that the journal holds, unless it is there; needs no login then.
@@ -178,7 +179,7 @@ impl<'a> Hsm<'a> {
         let pem = journal.received(CERTIFICATE, sota, ANSWER_LIMIT)?;
         let pem = String::from_utf8(pem)
             .map_err(|_| Error::configuration("client.pem in the journal is not UTF-8 text"))?;
-        let certificate = DeviceCertificate::from_pem(&pem)?;
+        let certificate = DeviceCertificate::from_pem(&pem).map_err(Error::answer)?;
         if self.open(Some(place))?.has_certificate(ids, &certificate)? {
             return Ok(());
         }
@@ -216,6 +217,6 @@ impl<'a> Hsm<'a> {
 fn ids_in_use(sota: &Directory) -> Result<Option<Ids>> {
     match Configuration::read(sota)? {
         Configuration::Sound(configuration) => Ok(configuration.token_ids()),
-        Configuration::Missing | Configuration::Damaged => Ok(None),
+        Configuration::Missing | Configuration::Damaged(_) => Ok(None),
     }
 }

@@ -58,9 +58,7 @@ fn open(settings: &TokenSettings) -> Result<Token> {
 
 /// A token that is gone must not keep a device registered for ever.
 fn keep_hint(error: Error) -> Error {
-    let message = error.full_message();
-    Error::new(error.kind(), message)
-        .hint("mend the token, or give --keep-token to leave its objects where they are")
+    error.hint("mend the token, or give --keep-token to leave its objects where they are")
 }
 
 /// The token of the registration in `sota`, by what `[p11]` says.
@@ -70,7 +68,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
         Configuration::Sound(configuration) => Ok(token_settings(&configuration)
             .map_err(keep_hint)?
             .map(|(settings, _)| settings)),
-        Configuration::Damaged => Err(keep_hint(Error::new(
+        Configuration::Damaged(_) => Err(keep_hint(Error::new(
             Kind::Configuration,
             "sota.toml is damaged, so nobody knows whether there is a token",
         ))),

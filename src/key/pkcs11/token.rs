@@ -83,7 +83,7 @@ impl Token {
             if unreadable.is_empty() {
                 return error;
             }
-            let message = format!("{} ({})", error.full_message(), unreadable.join("; "));
+            let message = format!("{error} ({})", unreadable.join("; "));
             Error::new(Kind::Token, message).hint("put the token back and run this again")
         })?;
         let (index, blank) = match chosen {

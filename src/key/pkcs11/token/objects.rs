@@ -166,7 +166,7 @@ impl Token {
         ids: Ids,
         certificate: &DeviceCertificate,
     ) -> Result<()> {
-        let attributes = certificate.token_attributes()?;
+        let attributes = certificate.token_attributes().map_err(Error::answer)?;
         let template = [
             Attribute::Class(ObjectClass::CERTIFICATE),
             Attribute::CertificateType(CertificateType::X_509),
