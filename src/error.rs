@@ -1,7 +1,7 @@
 //! The one error type: what failed, why, what to do about it, and the exit code that says so.
 //!
-//! An error carries no secret: whoever builds one quotes paths, URLs and names, never a token,
-//! a PIN or a key.
+//! An error never carries a secret: whoever builds one quotes paths, URLs and names, no API token,
+//! no PIN and no key.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;

@@ -3,7 +3,6 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::board::facts::HostFacts;
 use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::report::line_to_stderr;
@@ -38,11 +37,8 @@ pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<P
         )
         .hint("wait for it to end"));
     }
-    let facts = HostFacts::read(&sota, update_client_lock)?;
-    if facts.update_client_running {
-        let unit = settings::update_client(settings::BUILD);
-        return Err(update_client::is_running(unit, update_client_lock));
-    }
+    let unit = settings::update_client(settings::BUILD);
+    update_client::check_stopped(unit, update_client_lock)?;
     let installed = installed(&sota)?;
     let mut names = installed.clone();
     if sota.has(journal::DIRECTORY)? {

@@ -26,7 +26,6 @@ pub(crate) struct DeviceKey {
 
 impl DeviceKey {
     /// A software key.
-    #[must_use]
     pub(crate) fn software(key: SoftwareKey) -> Self {
         let point = key.point();
         Self {
@@ -37,7 +36,6 @@ impl DeviceKey {
     }
 
     /// A key on a token, which must stay open while this is used.
-    #[must_use]
     pub(crate) fn on_token(key: TokenKey) -> Self {
         let point = key.point();
         Self {
@@ -48,7 +46,6 @@ impl DeviceKey {
     }
 
     /// SubjectPublicKeyInfo, DER (RFC 5480).
-    #[must_use]
     pub(crate) fn public_key_info(&self) -> Vec<u8> {
         rcgen::PublicKeyData::subject_public_key_info(self)
     }

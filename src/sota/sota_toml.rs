@@ -44,9 +44,6 @@ fn unfit(reason: impl std::fmt::Display) -> Flaw {
 
 impl SotaToml {
     /// Reads a configuration.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if either reader would fail or misread a line.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         // Borrowed, so that the parser copies nothing but the values, and those are taken from it.
         let document = Document::parse(text).map_err(|cause| unfit(cause.message().to_owned()))?;
@@ -104,9 +101,6 @@ impl SotaToml {
     }
 
     /// URL of the Device Gateway.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if there is none.
     pub fn gateway(&self) -> Result<&str, Flaw> {
         self.value("tls", "server")
             .filter(|server| server.starts_with("https://"))
@@ -114,9 +108,6 @@ impl SotaToml {
     }
 
     /// Checks that everything is there without which a reader fails.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] naming the first key that is missing.
     pub fn check_complete(&self) -> Result<(), Flaw> {
         self.gateway()?;
         if self.value("tls", "ca_source") != Some("file") {
@@ -145,9 +136,6 @@ impl SotaToml {
 
     /// This configuration with the token's section. A section that is there already is kept and
     /// its keys are set: a second one would break both readers.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if `p11` is there but no section.
     pub fn with_p11(&self, p11: P11<'_>) -> Result<Self, Flaw> {
         let P11 {
             module,

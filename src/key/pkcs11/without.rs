@@ -24,9 +24,6 @@ pub(crate) struct TokenKey(Infallible);
 )]
 impl Token {
     /// Says that this build knows no tokens.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Configuration`], always.
     pub(crate) fn open(settings: &TokenSettings, _: Access) -> Result<Self> {
         Err(Error::configuration(format!(
             "the key shall be on a token of {:?}, but this program was built without PKCS#11",
