@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::commands::check::Health;
+use crate::commands::check::Device;
 use crate::commands::register::{Plan, Registered, Rehearsal, RehearsedToken};
 use crate::error::Error;
 use crate::report::printable;
@@ -168,16 +168,15 @@ impl Output {
     }
 
     /// The result of `check`.
-    pub(super) fn health(self, health: &Health) {
-        let Health {
+    pub(super) fn health(self, device: &Device, warnings: &[String]) {
+        let Device {
             uuid,
             factory,
             gateway,
             not_before,
             not_after,
             status,
-            warnings,
-        } = health;
+        } = device;
         if self.json {
             return print_json(&json!({
                 "registered": true,
