@@ -2,11 +2,11 @@
 //! corpus (`tests/corpus.rs`) share it.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
+use lmp_device_register::Kind;
 use lmp_device_register::testing::{
-    CONFIGURATION, DeviceCertificate, Expected, FileName, OsRelease, P11, Pkcs11Uri, SotaToml,
-    UriPin, backend_words, check_roots, hsm_file, printable, suits_both, verify,
+    CONFIGURATION, DeviceCertificate, Expected, FileName, Flaw, OsRelease, P11, Pkcs11Uri,
+    SotaToml, UriPin, backend_words, check_roots, hsm_file, printable, suits_both, verify,
 };
-use lmp_device_register::{Error, Kind};
 
 /// 2026-01-01, so that the same input is always judged alike.
 const NOW: u64 = 1_767_225_600;
@@ -16,10 +16,9 @@ const FACTORY: &str = "acme";
 /// Its public key: `corpus/public-key.der` beside the inputs.
 const PUBLIC_KEY_INFO: &[u8] = include_bytes!("public-key.der");
 
-/// An error of the agent can be shown, and is one of an answer.
-fn is_rejection(error: &Error) {
-    assert_eq!(error.kind(), Kind::Answer);
-    is_printable(&printable(&error.full_message()));
+/// What a parser found wrong can be shown.
+fn can_be_shown(flaw: &Flaw) {
+    is_printable(&printable(&flaw.full_message()));
 }
 
 fn is_printable(text: &str) {
@@ -35,7 +34,10 @@ pub(crate) fn answer(input: &[u8]) {
         now: NOW,
     };
     match verify(input, expected) {
-        Err(error) => is_rejection(&error),
+        Err(error) => {
+            assert_eq!(error.kind(), Kind::Answer);
+            is_printable(&printable(&error.full_message()));
+        }
         Ok(registration) => {
             assert_eq!(registration.certificate.uuid, UUID);
             assert_eq!(registration.certificate.factory, FACTORY);
@@ -58,7 +60,7 @@ pub(crate) fn certificate(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     for read in [from_der, DeviceCertificate::from_pem(&text)] {
         match read {
-            Err(error) => is_rejection(&error),
+            Err(flaw) => can_be_shown(&flaw),
             Ok(certificate) => {
                 if certificate.check_key(PUBLIC_KEY_INFO).is_ok() {
                     // Nobody else has a certificate for this key.
@@ -66,17 +68,17 @@ pub(crate) fn certificate(input: &[u8]) {
                 }
                 let _ = certificate
                     .check_validity(NOW)
-                    .map_err(|e| is_rejection(&e));
+                    .map_err(|flaw| can_be_shown(&flaw));
                 let _ = certificate
                     .check_chain(&text, NOW)
-                    .map_err(|e| is_rejection(&e));
+                    .map_err(|flaw| can_be_shown(&flaw));
                 certificate
                     .token_attributes()
                     .expect("what was read can be written");
             }
         }
     }
-    let _ = check_roots(&text).map_err(|error| is_rejection(&error));
+    let _ = check_roots(&text).map_err(|flaw| can_be_shown(&flaw));
 }
 
 /// A backend's `sota.toml`: what is accepted survives the merge of `[p11]` and reads back the same.
@@ -90,7 +92,7 @@ pub(crate) fn sota_toml(input: &[u8]) {
         certificate_id: "03",
     };
     let configuration = match SotaToml::parse(&text) {
-        Err(error) => return is_rejection(&error),
+        Err(flaw) => return can_be_shown(&flaw),
         Ok(configuration) => configuration,
     };
     assert_eq!(configuration.text(), text);
@@ -129,7 +131,7 @@ pub(crate) fn os_release(input: &[u8]) {
 pub(crate) fn pkcs11_uri(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     match Pkcs11Uri::parse(&text) {
-        Err(error) => assert_eq!(error.kind(), Kind::Configuration),
+        Err(flaw) => can_be_shown(&flaw),
         Ok(uri) => {
             let Pkcs11Uri {
                 module_path,

@@ -106,11 +106,12 @@ fn carry_out(
         ),
         Some(Command::Check(args)) => {
             let sota_dir = settings::sota_dir(&common);
-            let health = check::check(&sota_dir, args.offline, settings::timeouts(&common))?;
-            for warning in &health.warnings {
+            let health = check::check(&sota_dir, args.offline, settings::timeouts(&common));
+            let (device, warnings) = health.verdict()?;
+            for warning in &warnings {
                 reporter.warn(warning);
             }
-            output.health(&health);
+            output.health(&device, &warnings);
             Ok(())
         }
         Some(Command::Unregister(args)) => {

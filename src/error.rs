@@ -1,13 +1,14 @@
 //! The one error type: what failed, why, what to do about it, and the exit code that says so.
 //!
-//! An error carries no secret: whoever builds one quotes paths, URLs and names, never a token,
-//! a PIN or a key.
+//! An error never carries a secret: whoever builds one quotes paths, URLs and names, no API token,
+//! no PIN and no key.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::fmt;
 
-/// The result of everything in this crate that can fail.
-pub(crate) type Result<T> = std::result::Result<T, Error>;
+/// The result of everything in this crate that can fail; of a parser with [`Flaw`].
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The class of a failure. Each class has one stable exit code (sysexits where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,67 +75,39 @@ impl Kind {
     }
 }
 
-/// A failure as a person, a script and a supervisor need it.
+/// What is wrong with a text that was read, why, and what to do about it; no exit code.
+///
+/// The one error of every pure parser: each fails in many ways that nobody tells apart, and only its
+/// caller knows whether the text was an answer, a setting or a file of this device, so the caller
+/// makes an [`Error`] of it: `.map_err(Error::answer)`.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct Error {
-    kind: Kind,
+pub struct Flaw {
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     #[source]
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-impl Error {
-    /// An error of class `kind` whose message says what failed.
-    pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+impl Flaw {
+    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            kind,
             message: message.into(),
             hint: None,
             cause: None,
         }
     }
 
-    /// A wrong or missing setting.
-    pub fn configuration(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Configuration, message)
-    }
-
-    /// An answer of the backend that is not installed.
-    pub fn answer(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Answer, message)
-    }
-
-    /// A state that this program should never reach.
-    pub fn bug(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Bug, message).hint("this is a bug: please report it with the output above")
-    }
-
     /// Adds what to do about it, best as a command.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Adds the cause.
-    #[must_use]
-    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
-    }
-
-    /// The class.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// What to do about it, if we know.
-    #[must_use]
-    pub fn hint_text(&self) -> Option<&str> {
-        self.hint.as_deref()
     }
 
     /// Message and causes on one line, outermost first; a cause that repeats what its parent
@@ -152,6 +125,103 @@ impl Error {
             cause = error.source();
         }
         text
+    }
+}
+
+impl From<&'static str> for Flaw {
+    fn from(message: &'static str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for Flaw {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+/// A failure as a person, a script and a supervisor need it.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    flaw: Flaw,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.flaw.fmt(formatter)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.flaw.source()
+    }
+}
+
+impl Error {
+    /// An error of class `kind`: what failed, as a text or as a parser found it.
+    pub(crate) fn new(kind: Kind, flaw: impl Into<Flaw>) -> Self {
+        Self {
+            kind,
+            flaw: flaw.into(),
+        }
+    }
+
+    /// A wrong or missing setting.
+    pub(crate) fn configuration(flaw: impl Into<Flaw>) -> Self {
+        Self::new(Kind::Configuration, flaw)
+    }
+
+    /// An answer of the backend that is not installed.
+    pub(crate) fn answer(flaw: impl Into<Flaw>) -> Self {
+        Self::new(Kind::Answer, flaw)
+    }
+
+    /// A state that this program should never reach.
+    pub(crate) fn bug(flaw: impl Into<Flaw>) -> Self {
+        Self::new(Kind::Bug, flaw).hint("this is a bug: please report it with the output above")
+    }
+
+    /// Adds what to do about it, best as a command, in place of an earlier hint.
+    pub(crate) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.flaw = self.flaw.hint(hint);
+        self
+    }
+
+    /// Adds the cause.
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.flaw = self.flaw.because(cause);
+        self
+    }
+
+    /// Says in front of the message what it was about.
+    pub(crate) fn context(mut self, words: impl fmt::Display) -> Self {
+        self.flaw.message = format!("{words}: {}", self.flaw.message).into();
+        self
+    }
+
+    /// The same for a caller to whom it means something else.
+    pub(crate) fn with_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The class.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What to do about it, if we know.
+    #[must_use]
+    pub fn hint_text(&self) -> Option<&str> {
+        self.flaw.hint.as_deref()
+    }
+
+    /// [`Flaw::full_message`].
+    #[must_use]
+    pub fn full_message(&self) -> String {
+        self.flaw.full_message()
     }
 }
 
@@ -186,5 +256,21 @@ mod tests {
             error.full_message(),
             "cannot write \"a\": No space left on device"
         );
+    }
+
+    #[test]
+    fn context_goes_in_front_and_nothing_is_lost() {
+        let inner = std::io::Error::other("No such device");
+        let flaw = Flaw::new("it is cut off").hint("plug it in").because(inner);
+        let error = Error::answer(flaw)
+            .context("\"a.pem\"")
+            .with_kind(Kind::Storage);
+        assert_eq!(error.kind(), Kind::Storage);
+        assert_eq!(error.hint_text(), Some("plug it in"));
+        assert_eq!(
+            error.full_message(),
+            "\"a.pem\": it is cut off: No such device"
+        );
+        assert!(error.source().is_some());
     }
 }

@@ -36,6 +36,7 @@ pub use report::bug;
 pub mod testing {
     pub use crate::backend::answer::{Expected, verify};
     pub use crate::backend::wire::backend_words;
+    pub use crate::error::Flaw;
     pub use crate::key::certificate::{DeviceCertificate, check_roots};
     pub use crate::key::pkcs11::{Pkcs11Uri, UriPin};
     pub use crate::report::printable;

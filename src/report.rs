@@ -1,5 +1,5 @@
-//! What a person reads while the program works: steps, details, warnings, on standard error. Nothing
-//! that came from outside ever reaches a terminal unescaped.
+//! What a person reads while the program works: steps, details, warnings, on standard error. Never
+//! shows unescaped what came from outside.
 
 use std::io::Write as _;
 
@@ -29,7 +29,6 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Speaks to standard error.
-    #[must_use]
     pub(crate) fn new(verbose: bool) -> Self {
         Self {
             verbose,

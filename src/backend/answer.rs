@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{Error as _, MapAccess, Visitor};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Flaw, Result};
 use crate::key::certificate::{DeviceCertificate, check_roots};
 use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, FileName, ROOT};
 use crate::sota::sota_toml::SotaToml;
@@ -45,6 +45,10 @@ pub struct Registration {
 /// # Errors
 /// [`crate::error::Kind::Answer`] with the first thing that is wrong.
 pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
+    verified(body, expected).map_err(Error::answer)
+}
+
+fn verified(body: &[u8], expected: Expected<'_>) -> Result<Registration, Flaw> {
     let Expected {
         uuid,
         factory,
@@ -61,7 +65,7 @@ pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
     let required = |name: &str| {
         text(name)
             .filter(|text| !text.is_empty())
-            .ok_or_else(|| Error::answer(format!("the backend's answer lacks {name}")))
+            .ok_or_else(|| Flaw::new(format!("the backend's answer lacks {name}")))
     };
 
     let certificate = DeviceCertificate::from_pem(required(CERTIFICATE)?)?;
@@ -85,16 +89,16 @@ pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
 }
 
 /// A JSON object of file names to texts, nothing deeper, no name twice.
-fn parse_files(body: &[u8]) -> Result<Vec<(FileName, String)>> {
+fn parse_files(body: &[u8]) -> Result<Vec<(FileName, String)>, Flaw> {
     if body.len() > ANSWER_LIMIT {
-        return Err(Error::answer("the backend's answer is larger than 1 MiB"));
+        return Err(Flaw::new("the backend's answer is larger than 1 MiB"));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let files = reader
         .deserialize_map(FileMap)
         .and_then(|files| reader.end().map(|()| files))
         .map_err(|cause| {
-            Error::answer("the backend's answer is no JSON object of files").because(cause)
+            Flaw::new("the backend's answer is no JSON object of files").because(cause)
         })?;
     files
         .into_iter()

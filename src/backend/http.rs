@@ -372,7 +372,7 @@ fn has_tls_proxy() -> bool {
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let text = read_text(path, CA_FILE_LIMIT)?;
     let roots = certificate::certificates(&text)
-        .map_err(|error| Error::configuration(format!("{path:?}: {}", error.full_message())))?;
+        .map_err(|flaw| Error::configuration(flaw).context(format_args!("{path:?}")))?;
     if roots.is_empty() {
         return Err(Error::configuration(format!(
             "{path:?} holds no certificate in PEM"

@@ -12,7 +12,6 @@ const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// This device's clock, seconds since 1970.
-#[must_use]
 pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -22,7 +21,6 @@ pub(crate) fn now() -> u64 {
 
 /// Pure: what is wrong with a clock that says `now`, for a program built at `built`; both in
 /// seconds since 1970. A build of unknown date says nothing.
-#[must_use]
 pub(crate) fn doubt(now: u64, built: u64) -> Option<String> {
     (now < built).then(|| {
         format!(
@@ -35,7 +33,6 @@ pub(crate) fn doubt(now: u64, built: u64) -> Option<String> {
 }
 
 /// What is wrong with this device's clock, if it is certain.
-#[must_use]
 pub(crate) fn doubt_now() -> Option<String> {
     doubt(now(), build_epoch())
 }

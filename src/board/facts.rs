@@ -1,13 +1,9 @@
-//! What the machine says about a registration: an earlier one, the update client's lock. Looks only.
+//! What the machine says about a registration: an earlier one, the update client. Looks only.
 
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{Flock, FlockType};
-
-use crate::error::{Error, Kind, Result};
+use super::update_client;
+use crate::error::Result;
 use crate::sota::directory::Directory;
 use crate::sota::files::{CERTIFICATE, DATABASE};
 
@@ -22,9 +18,6 @@ pub(crate) struct HostFacts {
 
 impl HostFacts {
     /// Looks.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`] if something cannot be looked at.
     pub(crate) fn read(sota: &Directory, update_client_lock: &Path) -> Result<Self> {
         let mut registered_by = None;
         for name in [DATABASE, CERTIFICATE] {
@@ -34,36 +27,7 @@ impl HostFacts {
         }
         Ok(Self {
             registered_by,
-            update_client_running: is_locked(update_client_lock)?,
+            update_client_running: update_client::holds_lock(update_client_lock)?,
         })
     }
-}
-
-/// Whether another process holds a lock on `path`, by flock(2) as aktualizr-lite takes it, or by
-/// fcntl(2) as its older versions did. The file is not created.
-fn is_locked(path: &Path) -> Result<bool> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let unknown = |cause: Errno| {
-        Error::new(
-            Kind::Storage,
-            format!("cannot tell whether {path:?} is locked"),
-        )
-        .because(std::io::Error::from(cause))
-    };
-    let file = match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
-        Ok(file) => file,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
-        Err(cause) => return Err(unknown(cause)),
-    };
-    // A shared lock is refused while the client holds its exclusive one; it ends with the handle.
-    let shared = FlockOperation::NonBlockingLockShared;
-    match retry_on_intr(|| rustix::fs::flock(file.as_fd(), shared)) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Ok(true),
-        Err(cause) => return Err(unknown(cause)),
-    }
-    let lock = Flock::from(FlockType::WriteLock);
-    rustix::process::fcntl_getlk(file.as_fd(), &lock)
-        .map(|holder| holder.is_some())
-        .map_err(unknown)
 }

@@ -10,7 +10,7 @@ pub(crate) const HSM_PIN_VARIABLE: &str = "LMP_HSM_PIN";
 /// The variable with the token's security officer PIN, likewise.
 pub(crate) const HSM_SO_PIN_VARIABLE: &str = "LMP_HSM_SO_PIN";
 
-/// Keeps keys, PINs and tokens out of core dumps.
+/// Keeps keys, PINs and API tokens out of core dumps.
 pub(crate) fn forbid_core_dumps() {
     let none = Rlimit {
         current: Some(0),
@@ -22,9 +22,6 @@ pub(crate) fn forbid_core_dumps() {
 
 /// Keeps keys and PINs out of swap: pages are locked when they are first used, so that unused
 /// stacks cost nothing.
-///
-/// # Errors
-/// [`Kind::Configuration`] with the cause if the memory cannot be locked.
 pub(crate) fn lock_memory() -> Result<()> {
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     rustix::mm::mlockall(flags).map_err(|cause| {

@@ -1,10 +1,15 @@
-//! Starts the update client once the device is registered, and says that it runs when it must not.
+//! The update client: starts it once the device is registered, and sees whether it runs before.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Flock, FlockType};
+
 use super::process::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 
 /// Whether to wait until the client runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +20,7 @@ pub(crate) enum Wait {
     OnlyQueue,
 }
 
-/// Starts `unit`. The device is registered already, so a failure is a warning, never an error.
-///
-/// # Errors
-/// The warning's text.
+/// Starts `unit`. The device is registered already, so a failure is a warning's text, never an error.
 pub(crate) fn start(unit: &str, wait: Wait) -> Result<(), String> {
     let remedy = format!("start it yourself: systemctl start {unit}");
     // Its standard output is not ours: --json promises one object there. env_remove() copies the
@@ -43,12 +45,49 @@ pub(crate) fn start(unit: &str, wait: Wait) -> Result<(), String> {
     }
 }
 
-/// A registration cannot change while `unit` uses it.
-#[must_use]
+/// Fails while `unit` runs, which holds `lock` then: a registration cannot change while it is used.
+pub(crate) fn check_stopped(unit: &str, lock: &Path) -> Result<()> {
+    if holds_lock(lock)? {
+        Err(is_running(unit, lock))
+    } else {
+        Ok(())
+    }
+}
+
+/// The same refusal for whoever has looked before.
 pub(crate) fn is_running(unit: &str, lock: &Path) -> Error {
     Error::new(
         Kind::Busy,
         format!("the update client is running: it holds {lock:?}"),
     )
     .hint(format!("stop it first: systemctl stop {unit}"))
+}
+
+/// Whether another process holds a lock on `path`, by flock(2) as aktualizr-lite takes it, or by
+/// fcntl(2) as its older versions did. The file is not created.
+pub(super) fn holds_lock(path: &Path) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let unknown = |cause: Errno| {
+        Error::new(
+            Kind::Storage,
+            format!("cannot tell whether {path:?} is locked"),
+        )
+        .because(std::io::Error::from(cause))
+    };
+    let file = match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+        Err(cause) => return Err(unknown(cause)),
+    };
+    // A shared lock is refused while the client holds its exclusive one; it ends with the handle.
+    let shared = FlockOperation::NonBlockingLockShared;
+    match retry_on_intr(|| rustix::fs::flock(file.as_fd(), shared)) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Ok(true),
+        Err(cause) => return Err(unknown(cause)),
+    }
+    let lock = Flock::from(FlockType::WriteLock);
+    rustix::process::fcntl_getlk(file.as_fd(), &lock)
+        .map(|holder| holder.is_some())
+        .map_err(unknown)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::commands::check::Health;
+use crate::commands::check::Device;
 use crate::commands::register::{Plan, Registered, Rehearsal, RehearsedToken};
 use crate::error::Error;
 use crate::report::printable;
@@ -82,7 +82,7 @@ impl Output {
         let token_uuid = token.as_ref().and_then(|token| token.uuid.as_ref());
         let uuid = settings.uuid.as_ref().or(token_uuid);
         let what = match plan {
-            Plan::Begin { replaces } => format!(
+            Plan::Begin { replaces, .. } => format!(
                 "register this device with factory {} under {}{}",
                 settings.factory,
                 uuid.map_or("a random UUID", String::as_str),
@@ -92,9 +92,16 @@ impl Output {
                     ""
                 }
             ),
-            Plan::AskAgain => "ask again for the device of the interrupted registration".to_owned(),
-            Plan::Install => "install what the interrupted registration received".to_owned(),
-            Plan::CleanUp => "clean up after a registration that is complete".to_owned(),
+            Plan::AskAgain(_) => {
+                "ask again for the device of the interrupted registration".to_owned()
+            }
+            Plan::Install(_) => "install what the interrupted registration received".to_owned(),
+            Plan::Replace(_) => format!(
+                "clean up after a registration that is complete, and replace it by another with \
+                 factory {}",
+                settings.factory
+            ),
+            Plan::CleanUp(_) => "clean up after a registration that is complete".to_owned(),
         };
         let Settings {
             sota_dir,
@@ -168,16 +175,15 @@ impl Output {
     }
 
     /// The result of `check`.
-    pub(super) fn health(self, health: &Health) {
-        let Health {
+    pub(super) fn health(self, device: &Device, warnings: &[String]) {
+        let Device {
             uuid,
             factory,
             gateway,
             not_before,
             not_after,
             status,
-            warnings,
-        } = health;
+        } = device;
         if self.json {
             return print_json(&json!({
                 "registered": true,

@@ -1,170 +1,141 @@
 //! `check`: do key, certificate and configuration fit together, and does the Device Gateway take
-//! them? Changes nothing.
+//! them? Runs every check of its list that can run, and never changes anything.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use reqwest::header::HeaderMap;
-use reqwest::{Method, Url};
-use zeroize::Zeroizing;
+use crate::backend::http::Timeouts;
+use crate::board::process;
+use crate::error::{Error, Result};
 
-use crate::backend::http::{Client, ClientIdentity, NoAnswer, Request, Timeouts, Trust};
-use crate::board::{clock, process};
-use crate::error::{Error, Kind, Result};
-use crate::key::certificate::{self, DeviceCertificate};
-use crate::key::pkcs11::{Access, Ids, Token};
-use crate::key::{DeviceKey, SoftwareKey, TlsKey};
-use crate::sota::directory::Directory;
-use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE, CONFIGURATION, PRIVATE_KEY, ROOT};
-use crate::sota::installed::{token_settings, unregistered};
-use crate::sota::journal;
-use crate::sota::sota_toml::SotaToml;
+mod facts;
+mod files;
+mod finding;
+mod gateway;
+mod key;
 
-/// What `check` found on a device that is registered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Health {
-    /// CN.
-    pub uuid: String,
-    /// OU.
-    pub factory: String,
-    /// URL of the Device Gateway.
-    pub gateway: String,
-    /// Certificate valid from, RFC 3339.
-    pub not_before: String,
-    /// Certificate valid until, RFC 3339.
-    pub not_after: String,
-    /// HTTP status of the gateway, unless offline.
-    pub status: Option<u16>,
-    /// What does not stop the device from talking.
-    pub warnings: Vec<String>,
+use facts::Facts;
+use finding::{Finding, Outcome};
+
+pub(crate) use facts::Device;
+
+/// One question about a registration.
+struct Check {
+    name: &'static str,
+    /// The earlier checks without which this one cannot be answered.
+    needs: &'static [&'static str],
+    run: fn(&mut Facts<'_>) -> Result<Outcome>,
 }
 
-/// The path that every device may read (TUF's first root metadata).
-const PROBE: &str = "/repo/1.root.json";
+/// In the order in which their failures count.
+const CHECKS: [Check; 9] = [
+    Check {
+        name: "directory",
+        needs: &[],
+        run: files::directory,
+    },
+    Check {
+        name: "sota.toml",
+        needs: &["directory"],
+        run: files::configuration,
+    },
+    Check {
+        name: "client.pem",
+        needs: &["directory"],
+        run: files::certificate,
+    },
+    Check {
+        // No PIN is given away for a registration that is none.
+        name: "private key",
+        needs: &["sota.toml", "client.pem"],
+        run: key::private_key,
+    },
+    Check {
+        name: "key of the certificate",
+        needs: &["private key"],
+        run: key::pair,
+    },
+    Check {
+        name: "validity",
+        needs: &["client.pem"],
+        run: key::validity,
+    },
+    Check {
+        name: "root.crt",
+        needs: &["directory"],
+        run: files::roots,
+    },
+    Check {
+        name: "interrupted registration",
+        needs: &["directory"],
+        run: files::journal,
+    },
+    Check {
+        name: "Device Gateway",
+        needs: &["key of the certificate", "validity", "root.crt"],
+        run: gateway::gateway,
+    },
+];
 
-/// Checks the registration in `sota_dir`.
-///
-/// # Errors
-/// [`Kind::Configuration`] if the files do not make a registration, [`Kind::Temporary`] or
-/// [`Kind::Unauthorised`] if the gateway does not take it.
-pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Result<Health> {
-    let sota = Directory::open(sota_dir)?;
+/// What `check` found.
+#[derive(Debug)]
+pub(crate) struct Health {
+    /// One of each check, in their order.
+    findings: Vec<Finding>,
+    /// The device, as far as `sota.toml` and its certificate can be read.
+    device: Option<Device>,
+}
+
+impl Health {
+    /// The device and its warnings, or the first failure.
+    pub(crate) fn verdict(self) -> Result<(Device, Vec<String>)> {
+        let mut warnings = Vec::new();
+        for Finding { check: _, outcome } in self.findings {
+            match outcome {
+                Outcome::Ok | Outcome::Skipped(_) => {}
+                Outcome::Warned(more) => warnings.extend(more),
+                Outcome::Failed(error) => return Err(error),
+            }
+        }
+        let device = self
+            .device
+            .ok_or_else(|| Error::bug("a device was expected"));
+        Ok((device?, warnings))
+    }
+}
+
+/// Checks the registration in `sota_dir`, and the Device Gateway's opinion unless `offline`.
+pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Health {
     // Best effort: where it is refused, checking is still worth it.
     let _ = process::lock_memory();
-    let text = |name: &str| read(&sota, name);
-    let configuration = SotaToml::parse(&text(CONFIGURATION)?).map_err(unregistered)?;
-    configuration.check_complete().map_err(unregistered)?;
-    let certificate = DeviceCertificate::from_pem(&text(CERTIFICATE)?).map_err(unregistered)?;
-    // Closed at the end of this function, when the handshake is done.
-    let mut token = None;
-    let (key, mut warnings) = if let Some((settings, ids)) = token_settings(&configuration)? {
-        let token = token.insert(Token::open(&settings, Access::Read)?);
-        let warnings = token.log_in()?;
-        (key_on_token(token, ids, &certificate)?, warnings)
-    } else {
-        let key = DeviceKey::software(SoftwareKey::from_pem(&text(PRIVATE_KEY)?)?);
-        (key, Vec::new())
-    };
-    certificate
-        .check_key(&key.public_key_info())
-        .map_err(unregistered)?;
-    warnings.extend(
-        certificate
-            .check_validity(clock::now())
-            .map_err(unregistered)?,
-    );
-    let roots = certificate::check_roots(&text(ROOT)?).map_err(unregistered)?;
-    if sota.has(journal::DIRECTORY)? {
-        warnings.push(
-            "an interrupted registration waits to be finished: run lmp-device-register".into(),
-        );
-    }
-    let gateway = configuration.gateway().map_err(unregistered)?.to_owned();
-    let mut health = Health {
-        uuid: certificate.uuid,
-        factory: certificate.factory,
-        gateway,
-        not_before: certificate.not_before_text,
-        not_after: certificate.not_after_text,
-        status: None,
-        warnings,
-    };
-    if !offline {
-        let identity = ClientIdentity {
-            certificate: certificate.der,
-            key: TlsKey(Arc::new(key)),
+    let mut facts = Facts::new(sota_dir, (!offline).then_some(timeouts));
+    let mut findings = Vec::new();
+    for Check { name, needs, run } in &CHECKS {
+        let outcome = match obstacle(&findings, needs) {
+            Some(earlier) => Outcome::Skipped(earlier),
+            None => run(&mut facts).unwrap_or_else(Outcome::Failed),
         };
-        health.status = Some(probe(&health.gateway, roots, identity, timeouts)?);
+        findings.push(Finding {
+            check: name,
+            outcome,
+        });
     }
-    Ok(health)
+    Health {
+        findings,
+        device: facts.device(),
+    }
 }
 
-/// The key, after checking that key and certificate on the token are those of this registration,
-/// and that the key can never leave it.
-fn key_on_token(token: &Token, ids: Ids, certificate: &DeviceCertificate) -> Result<DeviceKey> {
-    let objects = token.objects(ids)?;
-    if !objects.sensitive || objects.extractable {
-        return Err(unregistered(Error::configuration(
-            "the private key on the token can be read out: it is not SENSITIVE, or EXTRACTABLE",
-        )));
-    }
-    if objects.certificate != certificate.der.as_ref() {
-        return Err(unregistered(Error::configuration(
-            "the certificate on the token is another than client.pem",
-        )));
-    }
-    token.find_key(ids).map(DeviceKey::on_token)
-}
-
-fn read(sota: &Directory, name: &str) -> Result<Zeroizing<String>> {
-    let bytes = sota.read_secret(name, ANSWER_LIMIT)?.ok_or_else(|| {
-        Error::configuration(format!(
-            "this device is not registered: {:?} does not exist",
-            sota.path().join(name)
-        ))
-        .hint("register it: lmp-device-register")
-    })?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Error::configuration(format!("{name} is not UTF-8 text")))?;
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
-/// A request over mTLS that trusts only `roots`; a status below 500 proves the handshake.
-fn probe(
-    gateway: &str,
-    roots: Vec<rustls::pki_types::CertificateDer<'static>>,
-    identity: ClientIdentity,
-    timeouts: Timeouts,
-) -> Result<u16> {
-    let url = format!("{}{PROBE}", gateway.trim_end_matches('/'));
-    let url = Url::parse(&url).map_err(|cause| {
-        Error::configuration(format!("tls.server is {gateway:?}, which is no URL")).because(cause)
-    })?;
-    let key = Arc::clone(&identity.key.0);
-    let client = Client::new(&[&url], &Trust::Roots(roots), Some(identity), timeouts)?;
-    let answer = client
-        .send(Request {
-            method: Method::GET,
-            url: &url,
-            headers: HeaderMap::new(),
-            body: None,
-            limit: ANSWER_LIMIT,
+/// What failed so that a check with these needs cannot be made.
+fn obstacle(findings: &[Finding], needs: &[&'static str]) -> Option<&'static str> {
+    findings
+        .iter()
+        .filter(|finding| needs.contains(&finding.check))
+        .find_map(|finding| match finding.outcome {
+            Outcome::Failed(_) => Some(finding.check),
+            Outcome::Skipped(earlier) => Some(earlier),
+            Outcome::Ok | Outcome::Warned(_) => None,
         })
-        .map_err(|NoAnswer { error, .. }| key.take_error().unwrap_or(error))?;
-    match answer.status {
-        401 | 403 => Err(Error::new(
-            Kind::Unauthorised,
-            format!(
-                "the Device Gateway refuses this device with status {}",
-                answer.status
-            ),
-        )
-        .hint("look the device up on the backend: it may have been deleted or denied")),
-        status @ 500.. => Err(Error::new(
-            Kind::Temporary,
-            format!("the Device Gateway answered {status}"),
-        )
-        .hint("run this again later")),
-        status => Ok(status),
-    }
 }
+
+#[cfg(test)]
+mod tests;

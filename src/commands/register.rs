@@ -258,7 +258,10 @@ impl<'a> Run<'a> {
             },
         )?;
         verified.configuration = self.keys.configure(&plan.key, verified.configuration)?;
-        verified.configuration.check_complete()?;
+        verified
+            .configuration
+            .check_complete()
+            .map_err(Error::answer)?;
         for warning in &verified.warnings {
             self.reporter.warn(warning);
             if let Some(doubt) = clock::doubt_now() {

@@ -3,7 +3,6 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::board::facts::HostFacts;
 use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::report::line_to_stderr;
@@ -11,7 +10,7 @@ use crate::settings;
 use crate::settings::args::UnregisterArgs;
 use crate::sota::directory::Directory;
 use crate::sota::files::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, ROOT};
-use crate::sota::journal::{self, Journal};
+use crate::sota::journal;
 
 mod token;
 
@@ -38,15 +37,14 @@ pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<P
         )
         .hint("wait for it to end"));
     }
-    let facts = HostFacts::read(&sota, update_client_lock)?;
-    if facts.update_client_running {
-        let unit = settings::update_client(settings::BUILD);
-        return Err(update_client::is_running(unit, update_client_lock));
-    }
+    let unit = settings::update_client(settings::BUILD);
+    update_client::check_stopped(unit, update_client_lock)?;
     let installed = installed(&sota)?;
     let mut names = installed.clone();
-    if sota.has(journal::DIRECTORY)? {
-        names.push(journal::DIRECTORY.to_owned());
+    for name in journal::NAMES {
+        if sota.has(name)? {
+            names.push(name.to_owned());
+        }
     }
     if names.is_empty() {
         return Ok(Vec::new());
@@ -58,7 +56,7 @@ pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<P
     if !*keep_token {
         token::clear(&sota, hsm_pin_file.as_deref())?;
     }
-    Journal::discard(&sota)?;
+    journal::discard(&sota)?;
     // The configuration goes last: while it is there, running this again finishes the work.
     for name in installed.iter().filter(|name| *name != CONFIGURATION) {
         sota.remove(name)?;

@@ -11,7 +11,7 @@ use x509_cert::der::{Decode as _, Encode as _, Tag, Tagged as _};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 use x509_cert::name::Name;
 
-use crate::error::{Error, Result};
+use crate::error::{Flaw, Result};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
@@ -48,21 +48,14 @@ pub struct TokenAttributes {
     pub serial_number: Vec<u8>,
 }
 
-fn rejected(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::answer(message)
-}
-
 impl DeviceCertificate {
     /// Reads a PEM text that holds exactly one certificate, of a client, and nothing else.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] with what is wrong about it.
-    pub fn from_pem(pem: &str) -> Result<Self> {
+    pub fn from_pem(pem: &str) -> Result<Self, Flaw> {
         let mut certificates = certificates(pem)?;
         match (certificates.pop(), certificates.len()) {
-            (None, _) => Err(rejected("client.pem holds no certificate")),
+            (None, _) => Err(Flaw::new("client.pem holds no certificate")),
             (Some(der), 0) => Self::from_der(der),
-            (Some(_), more) => Err(rejected(format!(
+            (Some(_), more) => Err(Flaw::new(format!(
                 "client.pem holds {} certificates, not one",
                 more + 1
             ))),
@@ -70,12 +63,9 @@ impl DeviceCertificate {
     }
 
     /// Reads a certificate of a client.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if it is damaged, a CA's, or not for client authentication.
-    pub fn from_der(der: CertificateDer<'static>) -> Result<Self> {
+    pub fn from_der(der: CertificateDer<'static>) -> Result<Self, Flaw> {
         let certificate = Certificate::from_der(&der)
-            .map_err(|cause| rejected("the device certificate is damaged").because(cause))?;
+            .map_err(|cause| Flaw::new("the device certificate is damaged").because(cause))?;
         check_purposes(&certificate)?;
         let content = certificate.tbs_certificate();
         let validity = content.validity();
@@ -83,7 +73,7 @@ impl DeviceCertificate {
         let public_key_info = content
             .subject_public_key_info()
             .to_der()
-            .map_err(|cause| rejected("the certificate's public key is damaged").because(cause))?;
+            .map_err(|cause| Flaw::new("the certificate's public key is damaged").because(cause))?;
         Ok(Self {
             uuid: one_attribute(content.subject(), COMMON_NAME, "CN")?,
             factory: one_attribute(content.subject(), ORGANIZATIONAL_UNIT, "OU")?,
@@ -97,27 +87,21 @@ impl DeviceCertificate {
     }
 
     /// Checks that the certificate is for the key with this SubjectPublicKeyInfo.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`].
-    pub fn check_key(&self, public_key_info: &[u8]) -> Result<()> {
+    pub fn check_key(&self, public_key_info: &[u8]) -> Result<(), Flaw> {
         if self.public_key_info == public_key_info {
             Ok(())
         } else {
-            Err(rejected(
+            Err(Flaw::new(
                 "the certificate is for another key than this device's",
             ))
         }
     }
 
     /// Checks CN and OU.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`].
-    pub fn check_subject(&self, uuid: &str, factory: &str) -> Result<()> {
+    pub fn check_subject(&self, uuid: &str, factory: &str) -> Result<(), Flaw> {
         for (what, found, expected) in [("CN", &self.uuid, uuid), ("OU", &self.factory, factory)] {
             if found != expected {
-                return Err(rejected(format!(
+                return Err(Flaw::new(format!(
                     "the certificate's {what} is {found:?}, not {expected:?}"
                 )));
             }
@@ -127,12 +111,9 @@ impl DeviceCertificate {
 
     /// Checks the end of the validity against `now` (seconds since 1970). A beginning in the
     /// future is returned as a warning only: the clocks of fresh boards lag behind.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if it has expired.
-    pub fn check_validity(&self, now: u64) -> Result<Option<String>> {
+    pub fn check_validity(&self, now: u64) -> Result<Option<String>, Flaw> {
         if self.not_after < now {
-            return Err(rejected(format!(
+            return Err(Flaw::new(format!(
                 "the certificate expired on {}, {} days before this device's clock",
                 self.not_after_text,
                 (now - self.not_after) / 86_400
@@ -150,16 +131,13 @@ impl DeviceCertificate {
 
     /// Checks that `chain`, the text of `client.chained`, begins with this certificate and, if it
     /// goes on, that each certificate in it is signed by the next one.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`].
-    pub fn check_chain(&self, chain: &str, now: u64) -> Result<()> {
+    pub fn check_chain(&self, chain: &str, now: u64) -> Result<(), Flaw> {
         let chain = certificates(chain)?;
         let Some((leaf, issuers)) = chain.split_first() else {
-            return Err(rejected("client.chained holds no certificate"));
+            return Err(Flaw::new("client.chained holds no certificate"));
         };
         if *leaf != self.der {
-            return Err(rejected(
+            return Err(Flaw::new(
                 "client.chained begins with another certificate than client.pem",
             ));
         }
@@ -167,7 +145,7 @@ impl DeviceCertificate {
             return Ok(());
         };
         let damaged = |cause: webpki::Error| {
-            rejected("client.chained does not prove who signed the certificate").because(cause)
+            Flaw::new("client.chained does not prove who signed the certificate").because(cause)
         };
         let anchor = anchor_from_trusted_cert(anchor).map_err(damaged)?;
         // The clock is judged by check_validity; the signature holds whatever it says.
@@ -188,12 +166,9 @@ impl DeviceCertificate {
     }
 
     /// What a token stores beside the certificate itself.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if it cannot be encoded again.
-    pub fn token_attributes(&self) -> Result<TokenAttributes> {
+    pub fn token_attributes(&self) -> Result<TokenAttributes, Flaw> {
         let damaged = |cause: x509_cert::der::Error| {
-            rejected("the device certificate is damaged").because(cause)
+            Flaw::new("the device certificate is damaged").because(cause)
         };
         let certificate = Certificate::from_der(&self.der).map_err(damaged)?;
         let content = certificate.tbs_certificate();
@@ -206,21 +181,21 @@ impl DeviceCertificate {
 }
 
 /// A client's certificate: no CA, may sign a handshake, is for client authentication.
-fn check_purposes(certificate: &Certificate) -> Result<()> {
+fn check_purposes(certificate: &Certificate) -> Result<(), Flaw> {
     let content = certificate.tbs_certificate();
     let damaged = |cause: x509_cert::der::Error| {
-        rejected("the certificate's extensions are damaged").because(cause)
+        Flaw::new("the certificate's extensions are damaged").because(cause)
     };
     let constraints = content
         .get_extension::<BasicConstraints>()
         .map_err(damaged)?;
     if constraints.is_some_and(|(_, constraints)| constraints.ca) {
-        return Err(rejected("the certificate is one of a CA, not of a device"));
+        return Err(Flaw::new("the certificate is one of a CA, not of a device"));
     }
     // Absent, every usage is allowed (RFC 5280 section 4.2.1.3).
     let usage = content.get_extension::<KeyUsage>().map_err(damaged)?;
     if usage.is_some_and(|(_, usage)| !usage.0.contains(KeyUsages::DigitalSignature)) {
-        return Err(rejected(
+        return Err(Flaw::new(
             "the certificate's key usage lacks digitalSignature",
         ));
     }
@@ -228,22 +203,22 @@ fn check_purposes(certificate: &Certificate) -> Result<()> {
         .get_extension::<ExtendedKeyUsage>()
         .map_err(damaged)?;
     if !purposes.is_some_and(|(_, purposes)| purposes.0.contains(&CLIENT_AUTH)) {
-        return Err(rejected(
+        return Err(Flaw::new(
             "the certificate's extended key usage lacks clientAuth",
         ));
     }
     Ok(())
 }
 
-fn one_attribute(name: &Name, kind: ObjectIdentifier, what: &str) -> Result<String> {
+fn one_attribute(name: &Name, kind: ObjectIdentifier, what: &str) -> Result<String, Flaw> {
     let mut values = name.iter().filter(|attribute| attribute.oid == kind);
     let (Some(attribute), None) = (values.next(), values.next()) else {
-        return Err(rejected(format!(
+        return Err(Flaw::new(format!(
             "the certificate's subject does not have exactly one {what}"
         )));
     };
     directory_string(attribute.value.tag(), attribute.value.value())
-        .ok_or_else(|| rejected(format!("the certificate's {what} is no text")))
+        .ok_or_else(|| Flaw::new(format!("the certificate's {what} is no text")))
 }
 
 /// `DirectoryString` (RFC 5280 section 4.1.2.4): backends re-encode what the CSR said.
@@ -265,20 +240,17 @@ fn directory_string(tag: Tag, bytes: &[u8]) -> Option<String> {
 }
 
 /// The certificates of a PEM text, which may hold nothing else.
-///
-/// # Errors
-/// [`crate::error::Kind::Answer`] if the PEM is broken or holds, say, a private key.
-pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     let mut found = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem.as_bytes()) {
         match section {
             Ok((SectionKind::Certificate, der)) => found.push(CertificateDer::from(der)),
             Ok((kind, _)) => {
-                return Err(rejected(format!(
+                return Err(Flaw::new(format!(
                     "a certificate file holds a section {kind:?}"
                 )));
             }
-            Err(cause) => return Err(rejected("a certificate file is broken PEM").because(cause)),
+            Err(cause) => return Err(Flaw::new("a certificate file is broken PEM").because(cause)),
         }
     }
     Ok(found)
@@ -286,17 +258,14 @@ pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
 
 /// Checks that `pem`, the text of `root.crt`, holds certificates that a server can be verified
 /// with.
-///
-/// # Errors
-/// [`crate::error::Kind::Answer`].
-pub fn check_roots(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+pub fn check_roots(pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     let roots = certificates(pem)?;
     if roots.is_empty() {
-        return Err(rejected("root.crt holds no certificate"));
+        return Err(Flaw::new("root.crt holds no certificate"));
     }
     for root in &roots {
         anchor_from_trusted_cert(root)
-            .map_err(|cause| rejected("root.crt holds a damaged certificate").because(cause))?;
+            .map_err(|cause| Flaw::new("root.crt holds a damaged certificate").because(cause))?;
     }
     Ok(roots)
 }

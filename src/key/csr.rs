@@ -27,9 +27,6 @@ pub(crate) struct Subject<'a> {
 
 /// A PEM request for `subject`, signed by `key`: CN, OU and businessCategory in this order as
 /// UTF8String; critical digitalSignature and critical clientAuth requested.
-///
-/// # Errors
-/// What the key says if it does not sign.
 pub(crate) fn build(subject: Subject<'_>, key: &DeviceKey) -> Result<String> {
     let Subject {
         uuid,

@@ -1,5 +1,5 @@
 //! Keys on a PKCS#11 token. The files of this folder are the only ones that name the PKCS#11 crate;
-//! none of them ever writes a file or talks to a network, and no PIN is tried twice.
+//! they never write a file, never talk to a network and never try a PIN twice.
 
 #[cfg(feature = "pkcs11")]
 mod choice;

@@ -25,11 +25,7 @@ impl SoftwareKey {
             .map_err(|cause| Error::bug("the system gave no random numbers").because(cause))
     }
 
-    /// Reads `EC PRIVATE KEY` (SEC1) or `PRIVATE KEY` (PKCS#8) PEM.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Configuration`] if it is neither, or no P-256 key. The text is not
-    /// quoted.
+    /// Reads `EC PRIVATE KEY` (SEC1) or `PRIVATE KEY` (PKCS#8) PEM; an error does not quote it.
     pub(crate) fn from_pem(pem: &str) -> Result<Self> {
         // OpenSSL's ecparam writes the curve's parameters as a block of its own before the key.
         let start = pem.find("-----BEGIN EC PRIVATE KEY").unwrap_or(0);
@@ -41,9 +37,6 @@ impl SoftwareKey {
     }
 
     /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Bug`] if it cannot be encoded.
     pub(crate) fn to_pem(&self) -> Result<Zeroizing<String>> {
         SecretKey::from(&self.0)
             .to_sec1_pem(p256::pkcs8::LineEnding::LF)

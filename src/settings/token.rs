@@ -19,7 +19,7 @@ pub(crate) fn module_uri(args: &RegisterArgs) -> Result<Option<Pkcs11Uri>> {
         .as_ref()
         .map(Secret::expose)
         .filter(|module| module.starts_with(SCHEME))
-        .map(Pkcs11Uri::parse)
+        .map(|uri| Pkcs11Uri::parse(uri).map_err(Error::configuration))
         .transpose()
 }
 

@@ -33,9 +33,6 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Opens an existing directory.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`] if there is none.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = retry_on_intr(|| fs::open(path, flags, Mode::empty())).map_err(|cause| {
@@ -56,15 +53,11 @@ impl Directory {
     }
 
     /// Where it is, as it was given.
-    #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Fails unless files may be made here; leaves nothing behind.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`] with the cause: no permission, read-only.
     pub(crate) fn check_writable(&self) -> Result<()> {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         retry_on_intr(|| fs::accessat(&self.fd, ".", wanted, AtFlags::EACCESS))
@@ -72,9 +65,6 @@ impl Directory {
     }
 
     /// Takes the directory's lock, which ends with this process; `false` if another one holds it.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`] where locks are not supported.
     pub(crate) fn try_lock(&self) -> Result<bool> {
         match retry_on_intr(|| fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => Ok(true),
@@ -84,9 +74,6 @@ impl Directory {
     }
 
     /// Free space and free inodes for an unprivileged process: (bytes, inodes).
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn free(&self) -> Result<(u64, u64)> {
         let facts = retry_on_intr(|| fs::fstatvfs(&self.fd))
             .map_err(|cause| failure("read the free space of", &self.path, cause))?;
@@ -100,9 +87,6 @@ impl Directory {
     }
 
     /// Whether anything of that name is here, a dangling symbolic link too.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`] if it cannot be told.
     pub(crate) fn has(&self, name: &str) -> Result<bool> {
         match retry_on_intr(|| fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)) {
             Ok(_) => Ok(true),
@@ -112,18 +96,12 @@ impl Directory {
     }
 
     /// Reads a regular file of at most `limit` bytes; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`] if it is larger, no regular file, or unreadable.
     pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>> {
         let content = self.read_secret(name, limit)?;
         Ok(content.map(|mut content| std::mem::take(&mut *content)))
     }
 
     /// The same for a file that may hold a key or a PIN: what was read is wiped on drop.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
     pub(crate) fn read_secret(
         &self,
         name: &str,
@@ -139,24 +117,7 @@ impl Directory {
         read_limited(&fd, &path, limit).map(Some)
     }
 
-    /// Creates the directory `name` with mode 700, or opens it if it is there and ours.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
-    pub(crate) fn make_private(&self, name: &str) -> Result<Directory> {
-        match retry_on_intr(|| fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o700))) {
-            Ok(()) => self.sync()?,
-            Err(Errno::EXIST) => {}
-            Err(cause) => return Err(failure("create", &self.path.join(name), cause)),
-        }
-        self.subdirectory(name)?
-            .ok_or_else(|| failure("open", &self.path.join(name), Errno::NOENT))
-    }
-
     /// Opens the directory `name` inside this one; a symbolic link is not followed.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn subdirectory(&self, name: &str) -> Result<Option<Directory>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let path = self.path.join(name);
@@ -167,21 +128,9 @@ impl Directory {
         }
     }
 
-    /// Writes a whole file, durable when this returns.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`]; the file is then as it was before.
+    /// Writes a whole file; after an error it is as it was before. The content is on the disk, the
+    /// name perhaps not before [`sync`](Self::sync).
     pub(crate) fn write(&self, name: &str, content: &[u8], mode: u32) -> Result<()> {
-        self.write_unsynced(name, content, mode)?;
-        self.sync()
-    }
-
-    /// Like [`write`](Self::write), for several files before one [`sync`](Self::sync): the
-    /// content is on the disk, the name perhaps not yet.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`]; the file is then as it was before.
-    pub(crate) fn write_unsynced(&self, name: &str, content: &[u8], mode: u32) -> Result<()> {
         let temporary = format!("{name}{TEMPORARY}");
         let path = self.path.join(name);
         let written = self
@@ -221,20 +170,7 @@ impl Directory {
         Ok(File::from(fd))
     }
 
-    /// Moves a file of this directory to another one, replacing what is there (a symbolic link
-    /// itself, never its target). Needs a [`sync`](Self::sync) of both to be durable.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
-    pub(crate) fn move_to(&self, name: &str, target: &Directory) -> Result<()> {
-        retry_on_intr(|| fs::renameat(&self.fd, name, &target.fd, name))
-            .map_err(|cause| failure("write", &target.path.join(name), cause))
-    }
-
     /// Removes a file if it is there; a symbolic link itself.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -243,9 +179,6 @@ impl Directory {
     }
 
     /// Removes an empty directory if it is there.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn remove_directory(&self, name: &str) -> Result<()> {
         match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -254,9 +187,6 @@ impl Directory {
     }
 
     /// Removes whatever has that name: a file, a link, a directory with all that is in it.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn clear(&self, name: &str) -> Result<()> {
         match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
@@ -272,9 +202,6 @@ impl Directory {
     }
 
     /// The names in this directory, in no order.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn names(&self) -> Result<Vec<String>> {
         let list = || -> rustix::io::Result<Vec<String>> {
             let mut names = Vec::new();
@@ -291,9 +218,6 @@ impl Directory {
     }
 
     /// Makes the names in this directory durable.
-    ///
-    /// # Errors
-    /// [`Kind::Storage`].
     pub(crate) fn sync(&self) -> Result<()> {
         retry_on_intr(|| fs::fsync(&self.fd)).map_err(|cause| failure("flush", &self.path, cause))
     }
@@ -301,7 +225,6 @@ impl Directory {
 
 /// Whether anything has that name, also a link to nowhere or what may not be looked at: such a
 /// file is unreadable, and not a setting that nobody made.
-#[must_use]
 pub(crate) fn is_there(path: &Path) -> bool {
     let gone = [
         std::io::ErrorKind::NotFound,
@@ -314,17 +237,13 @@ pub(crate) fn is_there(path: &Path) -> bool {
 }
 
 /// Reads a regular file of at most `limit` bytes that lies outside the registration. It may hold a
-/// PIN or a token: the text is wiped on drop.
-///
-/// # Errors
-/// [`Kind::Configuration`] with path and cause.
+/// PIN or an API token: the text is wiped on drop. One that is unreadable is a wrong setting.
 pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> {
-    let unreadable = |error: Error| Error::configuration(error.full_message());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mut bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
         .map_err(|cause| failure("read", path, cause))
         .and_then(|fd| read_limited(&fd, path, limit))
-        .map_err(unreadable)?;
+        .map_err(|error| error.with_kind(Kind::Configuration))?;
     let text = String::from_utf8(std::mem::take(&mut *bytes));
     text.map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();

@@ -1,6 +1,6 @@
 //! Pure: what the files of a registration are called, and which names a backend may use.
 
-use crate::error::{Error, Result};
+use crate::error::{Flaw, Result};
 
 /// The most bytes of an answer that are read.
 pub(crate) const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -32,10 +32,7 @@ pub struct FileName(String);
 
 impl FileName {
     /// Takes a name that keeps the rules.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`].
-    pub fn parse(name: &str) -> Result<Self> {
+    pub fn parse(name: &str) -> Result<Self, Flaw> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         // sql.db-wal and its like would change what sql.db holds.
         let ours = name == PRIVATE_KEY || name.starts_with(DATABASE);
@@ -47,7 +44,7 @@ impl FileName {
             || ours
             || temporary
         {
-            return Err(Error::answer(format!(
+            return Err(Flaw::new(format!(
                 "the backend's answer holds a file {:?}, which is no name it may use",
                 name.chars().take(100).collect::<String>()
             )));

@@ -1,6 +1,8 @@
-//! Reads what a registration has installed. `response` says what the files are called.
+//! Reads what a registration has installed. `files` says what the files are called.
 
-use crate::error::{Error, Result};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Flaw, Result};
 use crate::key::pkcs11::{DEFAULT_TOKEN_LABEL, Ids, TokenChoice, TokenSettings};
 use crate::sota::directory::Directory;
 use crate::sota::files::{ANSWER_LIMIT, CONFIGURATION};
@@ -12,31 +14,41 @@ pub(crate) enum Configuration {
     /// There is none.
     Missing,
     /// It is not what its readers take.
-    Damaged,
+    Damaged(Error),
     /// As it was installed, or as the configuration daemon has changed it since.
     Sound(SotaToml),
 }
 
 impl Configuration {
     /// Reads that of the registration in `sota`.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Storage`].
     pub(crate) fn read(sota: &Directory) -> Result<Self> {
         let Some(bytes) = sota.read_secret(CONFIGURATION, ANSWER_LIMIT)? else {
             return Ok(Self::Missing);
         };
-        let sound = std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|text| SotaToml::parse(text).ok());
-        Ok(sound.map_or(Self::Damaged, Self::Sound))
+        let parsed =
+            utf8(CONFIGURATION, &bytes).and_then(|text| SotaToml::parse(text).map_err(unusable));
+        Ok(parsed.map_or_else(Self::Damaged, Self::Sound))
+    }
+
+    /// The same for whoever cannot do without.
+    pub(crate) fn required(sota: &Directory) -> Result<SotaToml> {
+        match Self::read(sota)? {
+            Self::Sound(configuration) => Ok(configuration),
+            Self::Damaged(error) => Err(error),
+            Self::Missing => Err(missing(sota, CONFIGURATION)),
+        }
     }
 }
 
+/// The text of a file without which there is no registration; it may be the key.
+pub(crate) fn required_text(sota: &Directory, name: &str) -> Result<Zeroizing<String>> {
+    let bytes = sota
+        .read_secret(name, ANSWER_LIMIT)?
+        .ok_or_else(|| missing(sota, name))?;
+    utf8(name, &bytes).map(|text| Zeroizing::new(text.to_owned()))
+}
+
 /// What `[p11]` says, if it is there.
-///
-/// # Errors
-/// [`crate::error::Kind::Configuration`] if the section is incomplete.
 pub(crate) fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSettings, Ids)>> {
     let value = |key| configuration.value("p11", key);
     let Some(module) = value("module") else {
@@ -44,9 +56,9 @@ pub(crate) fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSe
     };
     let ids = configuration.token_ids();
     let (Some(pin), Some(ids)) = (configuration.secret("p11", "pass"), ids) else {
-        return Err(unregistered(Error::configuration(
+        return Err(unusable(
             "p11.pass is missing, or an id in [p11] is no hexadecimal number",
-        )));
+        ));
     };
     Ok(Some((
         TokenSettings {
@@ -62,11 +74,21 @@ pub(crate) fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSe
 }
 
 /// On the disk, what would make an answer unacceptable makes a registration unusable.
-#[must_use]
-pub(crate) fn unregistered(error: Error) -> Error {
+pub(crate) fn unusable(flaw: impl Into<Flaw>) -> Error {
+    Error::configuration(flaw)
+        .context("the registration is unusable")
+        .hint("register again: lmp-device-register --force 1")
+}
+
+fn missing(sota: &Directory, name: &str) -> Error {
+    let path = sota.path().join(name);
     Error::configuration(format!(
-        "the registration is unusable: {}",
-        error.full_message()
+        "this device is not registered: {path:?} does not exist"
     ))
-    .hint("register again: lmp-device-register --force 1")
+    .hint("register it: lmp-device-register")
+}
+
+fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| Error::configuration(format!("{name} is not UTF-8 text")))
 }

@@ -16,15 +16,17 @@ mod record;
 mod version1;
 
 use entry::{Event, sha256, unusable};
-pub(crate) use version1::DIRECTORY;
-
 pub(crate) use record::{
-    Identity, Installation, KeyPlace, Overrides, Planned, Progress, ReceivedFile, Record, Request,
-    TokenPlace, UuidOrigin, Wishes,
+    Identity, KeyPlace, Overrides, Planned, Progress, ReceivedFile, Record, Request, TokenPlace,
+    UuidOrigin, Wishes,
 };
+use version1::DIRECTORY;
 
 /// Name of the journal.
-pub(crate) const FILE: &str = ".registration.journal";
+const FILE: &str = ".registration.journal";
+
+/// What a journal may be called: its name, and that of the directory that was version 0.1.0's.
+pub(crate) const NAMES: [&str; 2] = [FILE, DIRECTORY];
 
 /// An open journal.
 #[derive(Debug)]
@@ -214,7 +216,7 @@ impl<'a> Journal<'a> {
             self.sota.remove(name)?;
         }
         self.sota.sync()?;
-        for file in &last {
+        if let Some(file) = &last {
             self.install_file(file)?;
         }
         self.sota.sync()?;
@@ -229,8 +231,7 @@ impl<'a> Journal<'a> {
             private,
         } = file;
         let mode = if *private { PRIVATE } else { PUBLIC };
-        self.sota
-            .write_unsynced(name, text.expose().as_bytes(), mode)
+        self.sota.write(name, text.expose().as_bytes(), mode)
     }
 
     /// Gives up what was made: from now on the journal waits for no key. What is on a token is
@@ -258,10 +259,14 @@ impl<'a> Journal<'a> {
     }
 }
 
+/// Whether a run was interrupted.
+pub(crate) fn is_there(sota: &Directory) -> Result<bool> {
+    Ok(sota.has(FILE)? || sota.has(DIRECTORY)?)
+}
+
 /// Removes a journal whatever it says or is; its registration is given up.
 pub(crate) fn discard(sota: &Directory) -> Result<()> {
-    sota.clear(FILE)?;
-    sota.clear(DIRECTORY)
+    NAMES.iter().try_for_each(|name| sota.clear(name))
 }
 
 fn unwritten(cause: serde_json::Error) -> Error {

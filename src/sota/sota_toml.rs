@@ -4,7 +4,7 @@
 use toml_edit::{Document, Item, RawString, Value};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::error::{Flaw, Result};
 use crate::key::pkcs11::Ids;
 use crate::secret::Secret;
 
@@ -38,16 +38,13 @@ pub struct P11<'a> {
     pub certificate_id: &'a str,
 }
 
-fn unfit(reason: impl std::fmt::Display) -> Error {
-    Error::answer(format!("sota.toml does not suit its readers: {reason}"))
+fn unfit(reason: impl std::fmt::Display) -> Flaw {
+    Flaw::new(format!("sota.toml does not suit its readers: {reason}"))
 }
 
 impl SotaToml {
     /// Reads a configuration.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if either reader would fail or misread a line.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
         // Borrowed, so that the parser copies nothing but the values, and those are taken from it.
         let document = Document::parse(text).map_err(|cause| unfit(cause.message().to_owned()))?;
         check_ini(text)?;
@@ -104,20 +101,14 @@ impl SotaToml {
     }
 
     /// URL of the Device Gateway.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if there is none.
-    pub fn gateway(&self) -> Result<&str> {
+    pub fn gateway(&self) -> Result<&str, Flaw> {
         self.value("tls", "server")
             .filter(|server| server.starts_with("https://"))
             .ok_or_else(|| unfit("tls.server is no https URL"))
     }
 
     /// Checks that everything is there without which a reader fails.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] naming the first key that is missing.
-    pub fn check_complete(&self) -> Result<()> {
+    pub fn check_complete(&self) -> Result<(), Flaw> {
         self.gateway()?;
         if self.value("tls", "ca_source") != Some("file") {
             return Err(unfit("tls.ca_source is not \"file\""));
@@ -145,10 +136,7 @@ impl SotaToml {
 
     /// This configuration with the token's section. A section that is there already is kept and
     /// its keys are set: a second one would break both readers.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Answer`] if `p11` is there but no section.
-    pub fn with_p11(&self, p11: P11<'_>) -> Result<Self> {
+    pub fn with_p11(&self, p11: P11<'_>) -> Result<Self, Flaw> {
         let P11 {
             module,
             pin,
@@ -213,7 +201,7 @@ pub fn suits_both(value: &str) -> bool {
 }
 
 /// What aktualizr's INI reader fails on, or reads as something else than TOML does.
-fn check_ini(text: &str) -> Result<()> {
+fn check_ini(text: &str) -> Result<(), Flaw> {
     if text.starts_with('\u{feff}') {
         return Err(unfit("it begins with a byte order mark"));
     }
@@ -247,7 +235,7 @@ fn is_bare(name: &str) -> bool {
 }
 
 /// A value that INI and TOML read alike, if it is a text. Where it stands in `source` is known.
-fn plain_text(source: &str, name: &str, item: Item) -> Result<Option<Secret>> {
+fn plain_text(source: &str, name: &str, item: Item) -> Result<Option<Secret>, Flaw> {
     let value = item
         .into_value()
         .map_err(|_| unfit(format!("{name} is no plain value")))?;

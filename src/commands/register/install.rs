@@ -97,7 +97,10 @@ pub(super) fn install(
             let files = journal.record().files();
             let certificate = files.iter().find(|file| file.name == CERTIFICATE);
             let text = certificate.map_or("", |file| file.text.expose());
-            token.store_certificate(place, &DeviceCertificate::from_pem(text)?)?;
+            token.store_certificate(
+                place,
+                &DeviceCertificate::from_pem(text).map_err(Error::answer)?,
+            )?;
         }
         journal.install()?;
     }
@@ -156,8 +159,9 @@ fn describe(sota: &Directory, record: &Record) -> Result<Registered> {
             .map_err(|_| Error::new(Kind::Storage, format!("{name} is not UTF-8 text")))?;
         Ok(Secret::from(text))
     };
-    let certificate = DeviceCertificate::from_pem(text(CERTIFICATE)?.expose())?;
-    let configuration = SotaToml::parse(text(CONFIGURATION)?.expose())?;
+    let certificate =
+        DeviceCertificate::from_pem(text(CERTIFICATE)?.expose()).map_err(Error::answer)?;
+    let configuration = SotaToml::parse(text(CONFIGURATION)?.expose()).map_err(Error::answer)?;
     let Planned {
         identity, wishes, ..
     } = &record.plan;
@@ -168,7 +172,7 @@ fn describe(sota: &Directory, record: &Record) -> Result<Registered> {
         factory: identity.factory.clone(),
         production: identity.production,
         files: files.map(|file| sota.path().join(file.name)).collect(),
-        gateway: configuration.gateway()?.to_owned(),
+        gateway: configuration.gateway().map_err(Error::answer)?.to_owned(),
         not_before: certificate.not_before_text,
         not_after: certificate.not_after_text,
         orphans: record.orphans.clone(),

@@ -196,6 +196,7 @@ impl TokenStore<'_> {
             key_id: &format!("{key:02x}"),
             certificate_id: &format!("{certificate:02x}"),
         })
+        .map_err(Error::answer)
     }
 
     /// Stores the certificate, unless it is there; needs no login then.
@@ -237,6 +238,6 @@ impl TokenStore<'_> {
 fn ids_in_use(sota: &Directory) -> Result<Option<Ids>> {
     match Configuration::read(sota)? {
         Configuration::Sound(configuration) => Ok(configuration.token_ids()),
-        Configuration::Missing | Configuration::Damaged => Ok(None),
+        Configuration::Missing | Configuration::Damaged(_) => Ok(None),
     }
 }

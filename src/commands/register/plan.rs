@@ -5,7 +5,7 @@ use crate::board::facts::HostFacts;
 use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::settings::{KeySetting, Settings};
-use crate::sota::journal::{Identity, KeyPlace, Planned, Progress, Record, UuidOrigin};
+use crate::sota::journal::{Identity, KeyPlace, Progress, Record, UuidOrigin};
 
 /// What a run does, with the journal that it needs for that.
 #[derive(Debug, Clone)]

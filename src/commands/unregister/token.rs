@@ -7,7 +7,7 @@ use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
 use crate::settings::sources;
 use crate::sota::directory::Directory;
 use crate::sota::installed::{Configuration, token_settings};
-use crate::sota::journal::{Journal, KeyPlace};
+use crate::sota::journal::{Journal, KeyPlace, TokenPlace};
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
 /// `pin_file` is needed only for the latter; it says where the user PIN is.
@@ -17,23 +17,26 @@ use crate::sota::journal::{Journal, KeyPlace};
 pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
-    let begun = Journal::peek(sota).ok().flatten().map(|state| state.key);
-    let mut begun = begun.and_then(|place| Some((place.clone(), place.ids()?)));
+    let begun = Journal::peek(sota).ok().flatten();
+    let mut begun = begun.and_then(|record| match record.plan.key {
+        KeyPlace::Token(place) => Some(place),
+        KeyPlace::Software => None,
+    });
     if let Some(settings) = installed {
         let mut token = open(&settings)?;
-        let same = |place: &KeyPlace| is_on(place, &settings.module, token.serial());
-        let interrupted_here = begun.take_if(|(place, _)| same(place)).is_some();
+        let interrupted_here = begun
+            .take_if(|place| {
+                (&*place.module, &*place.serial) == (&*settings.module, token.serial())
+            })
+            .is_some();
         clear_one(&mut token, Token::remove_all, interrupted_here)?;
     }
-    let Some((place, ids)) = begun else {
+    let Some(place) = begun else {
         return Ok(());
     };
+    let ids = place.ids;
     let mut token = open(&settings_of(place, pin_file)?)?;
     clear_one(&mut token, |token| token.remove(ids), true)
-}
-
-fn is_on(place: &KeyPlace, on_module: &str, on_serial: &str) -> bool {
-    matches!(place, KeyPlace::Token { module, serial, .. } if module == on_module && serial == on_serial)
 }
 
 /// `interrupted`: the token may have been cut off while it made an object.
@@ -58,9 +61,7 @@ fn open(settings: &TokenSettings) -> Result<Token> {
 
 /// A token that is gone must not keep a device registered for ever.
 fn keep_hint(error: Error) -> Error {
-    let message = error.full_message();
-    Error::new(error.kind(), message)
-        .hint("mend the token, or give --keep-token to leave its objects where they are")
+    error.hint("mend the token, or give --keep-token to leave its objects where they are")
 }
 
 /// The token of the registration in `sota`, by what `[p11]` says.
@@ -70,23 +71,21 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
         Configuration::Sound(configuration) => Ok(token_settings(&configuration)
             .map_err(keep_hint)?
             .map(|(settings, _)| settings)),
-        Configuration::Damaged => Err(keep_hint(Error::new(
+        Configuration::Damaged(_) => Err(keep_hint(Error::new(
             Kind::Configuration,
             "sota.toml is damaged, so nobody knows whether there is a token",
         ))),
     }
 }
 
-fn settings_of(place: KeyPlace, pin_file: Option<&Path>) -> Result<TokenSettings> {
-    let KeyPlace::Token {
+fn settings_of(place: TokenPlace, pin_file: Option<&Path>) -> Result<TokenSettings> {
+    let TokenPlace {
         module,
         label,
         serial,
-        ..
-    } = place
-    else {
-        return Err(Error::bug("a token was expected"));
-    };
+        ids: _,
+        supersedes: _,
+    } = place;
     let pin = sources::hsm_pin_of(pin_file)?.ok_or_else(|| {
         Error::configuration(
             "an interrupted registration made a key on a token, and there is no PIN",

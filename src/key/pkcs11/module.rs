@@ -11,7 +11,7 @@ use cryptoki::error::{Error as Cause, RvError};
 use cryptoki::slot::Slot;
 
 use super::choice::{TokenFacts, Tries, uuid_in};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Flaw, Kind, Result};
 
 /// Devices that PKCS#11 libraries talk to on boards.
 const DEVICES: [&str; 3] = ["/dev/tee0", "/dev/tpmrm0", "/dev/tpm0"];
@@ -226,7 +226,7 @@ fn screaming(camel: &str) -> String {
 }
 
 /// What a token did not do, why, and what helps.
-pub(super) fn refused(message: impl Into<std::borrow::Cow<'static, str>>, cause: Cause) -> Error {
+pub(super) fn refused(message: impl Into<Flaw>, cause: Cause) -> Error {
     let error = Error::new(Kind::Token, message).because(words(&cause));
     let Cause::Pkcs11(code, _) = cause else {
         return error;

@@ -37,7 +37,6 @@ pub(crate) struct TokenChoice {
 
 impl TokenChoice {
     /// The only token of that label.
-    #[must_use]
     pub(crate) fn labelled(label: &str) -> Self {
         Self {
             label: label.to_owned(),

@@ -9,14 +9,15 @@ use cryptoki::slot::Slot;
 use sha2::{Digest as _, Sha256};
 
 use super::super::point::POINT_BYTES;
-mod login;
-mod objects;
-
 use super::choice::{self, Chosen, TokenFacts};
 use super::encoding;
 use super::module::{self, Module, refused};
 use super::settings::{Access, DEFAULT_TOKEN_LABEL, TokenSettings};
 use crate::error::{Error, Kind, Result};
+
+// Both only add to `Token`; nothing here calls them.
+mod login;
+mod objects;
 
 /// How far this run's one login came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Token {
             if unreadable.is_empty() {
                 return error;
             }
-            let message = format!("{} ({})", error.full_message(), unreadable.join("; "));
+            let message = format!("{error} ({})", unreadable.join("; "));
             Error::new(Kind::Token, message).hint("put the token back and run this again")
         })?;
         let (index, blank) = match chosen {
@@ -122,33 +123,26 @@ impl Token {
     }
 
     /// The UUID that a slot's description holds.
-    ///
-    /// # Errors
-    /// [`Kind::Token`].
     pub(crate) fn uuid(&self) -> Result<Option<String>> {
         self.module.uuid(self.slot, &self.tokens)
     }
 
     /// Whether [`log_in`](Self::log_in) will initialise it.
-    #[must_use]
     pub(crate) fn is_blank(&self) -> bool {
         self.blank
     }
 
     /// Its label.
-    #[must_use]
     pub(crate) fn label(&self) -> &str {
         &self.facts.label
     }
 
     /// Its serial number.
-    #[must_use]
     pub(crate) fn serial(&self) -> &str {
         &self.facts.serial
     }
 
     /// The label for `sota.toml`: the readers find the default one, and the first token, without.
-    #[must_use]
     pub(crate) fn label_to_write(&self) -> Option<&str> {
         let found_without = self.facts.label == DEFAULT_TOKEN_LABEL
             && choice::is_first_initialised(&self.tokens, &self.facts);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::error::{Flaw, Result};
 use crate::secret::Secret;
 
 /// How every PKCS#11 URI begins.
@@ -44,10 +44,7 @@ pub enum UriPin {
 
 impl Pkcs11Uri {
     /// Reads a URI. It may hold a PIN, so that errors quote the names of attributes only.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Configuration`] with what is wrong about it.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
         let rest = text
             .strip_prefix(SCHEME)
             .ok_or_else(|| wrong("does not begin with pkcs11:"))?;
@@ -91,20 +88,20 @@ impl Pkcs11Uri {
     }
 }
 
-fn wrong(reason: &str) -> Error {
-    Error::configuration(format!("the PKCS#11 URI of --hsm-module {reason}")).hint(
+fn wrong(reason: &str) -> Flaw {
+    Flaw::new(format!("the PKCS#11 URI of --hsm-module {reason}")).hint(
         "write it like pkcs11:token=aktualizr;serial=0123?module-path=/usr/lib/libpkcs11.so\
          &pin-source=file:/etc/sota/pin",
     )
 }
 
-fn unknown(name: &str) -> Error {
+fn unknown(name: &str) -> Flaw {
     wrong(&format!(
         "has an attribute {name:?}, which has no meaning here"
     ))
 }
 
-fn attributes(part: &str, separator: char) -> Result<Vec<(&str, &str)>> {
+fn attributes(part: &str, separator: char) -> Result<Vec<(&str, &str)>, Flaw> {
     part.split(separator)
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
@@ -115,7 +112,7 @@ fn attributes(part: &str, separator: char) -> Result<Vec<(&str, &str)>> {
 }
 
 /// RFC 7512 section 2.3: no attribute stands twice.
-fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<()> {
+fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), Flaw> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(wrong(&format!("says {name:?} twice"))),
@@ -123,7 +120,7 @@ fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<()> {
 }
 
 /// RFC 7512 section 2.4: `pin-value` and `pin-source` together are to be refused.
-fn one_pin(place: &mut Option<UriPin>, pin: UriPin) -> Result<()> {
+fn one_pin(place: &mut Option<UriPin>, pin: UriPin) -> Result<(), Flaw> {
     match place.replace(pin) {
         None => Ok(()),
         Some(_) => Err(wrong("has more than one pin-value or pin-source")),
@@ -131,7 +128,7 @@ fn one_pin(place: &mut Option<UriPin>, pin: UriPin) -> Result<()> {
 }
 
 /// A program as source (`|command`) is refused: a setting must not run what it names.
-fn pin_file(source: &str) -> Result<PathBuf> {
+fn pin_file(source: &str) -> Result<PathBuf, Flaw> {
     let path = source.strip_prefix("file:").map(|path| {
         // RFC 8089: file:/a and file:///a are the same file of this machine.
         path.strip_prefix("//").unwrap_or(path)
@@ -145,7 +142,7 @@ fn pin_file(source: &str) -> Result<PathBuf> {
 }
 
 /// Percent-decoding (RFC 3986 section 2.1) to UTF-8.
-fn decoded_text(name: &str, value: &str) -> Result<String> {
+fn decoded_text(name: &str, value: &str) -> Result<String, Flaw> {
     let damaged = || wrong(&format!("has a damaged percent-encoding in {name:?}"));
     let mut bytes = Zeroizing::new(Vec::with_capacity(value.len()));
     let mut rest = value.as_bytes();

@@ -13,7 +13,7 @@ use crate::sota::directory::Directory;
 use crate::sota::files::{ANSWER_LIMIT, PRIVATE_KEY};
 
 /// Name of the directory.
-pub(crate) const DIRECTORY: &str = ".registration";
+pub(super) const DIRECTORY: &str = ".registration";
 /// Name of the state file.
 const STATE: &str = "state.json";
 

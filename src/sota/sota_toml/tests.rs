@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::Kind;
 
 const GOOD: &str = "\
 # written by a backend
@@ -41,9 +40,7 @@ fn good() -> SotaToml {
 /// Why a text is refused.
 #[track_caller]
 fn refusal(text: &str) -> String {
-    let error = SotaToml::parse(text).unwrap_err();
-    assert_eq!(error.kind(), Kind::Answer);
-    error.full_message()
+    SotaToml::parse(text).unwrap_err().full_message()
 }
 
 #[test]
@@ -152,7 +149,6 @@ fn everything_that_its_readers_need() {
                 .unwrap()
                 .check_complete()
                 .unwrap_err();
-            assert_eq!(error.kind(), Kind::Answer);
             assert!(
                 error.full_message().contains(key),
                 "{}",
@@ -238,7 +234,7 @@ fn a_token_section_that_is_there_is_merged_into() {
         format!("[a]\nlabel = \"a\"\n[p11]\n{pairs}# kept\nx = 1\n[b]\npass = \"b\"")
     );
     let wrong = SotaToml::parse("p11 = \"no section\"\n").unwrap();
-    assert_eq!(wrong.with_p11(TOKEN).unwrap_err().kind(), Kind::Answer);
+    wrong.with_p11(TOKEN).unwrap_err();
 }
 
 #[test]

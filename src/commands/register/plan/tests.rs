@@ -1,11 +1,15 @@
-//! The decision as a table.
+//! The decision as a table: how far a run came, what has changed since, what the next one does.
 
 use std::path::{Path, PathBuf};
 
+use super::super::request::wishes;
 use super::*;
 use crate::board::update_client::is_running;
+use crate::key::pkcs11::Ids;
+use crate::secret::Secret;
 use crate::settings::args;
 use crate::settings::os_release::OsRelease;
+use crate::sota::journal::{Installation, Planned, Request, TokenPlace};
 use crate::settings::{self, BUILD, BuildDefaults, Sources, update_client};
 
 const RANDOM: &str = "11111111-1111-4111-8111-111111111111";
@@ -49,44 +53,71 @@ fn registered() -> HostFacts {
     }
 }
 
-/// What a registration with these options begins with, if it does.
-fn begun(words: &[&str], facts: &HostFacts) -> Beginning {
+/// The record of a run with these options that came so far.
+fn record(words: &[&str], far: Far, replaces: bool) -> Record {
     let settings = settings(words);
-    let Plan::Begin { replaces } = decide(&settings, facts, None).unwrap() else {
-        panic!("another plan: {words:?}");
-    };
-    let place = match &settings.key {
+    let key = match &settings.key {
         KeySetting::Software => KeyPlace::Software,
-        KeySetting::Token(token) => KeyPlace::Token {
+        KeySetting::Token(token) => KeyPlace::Token(TokenPlace {
             module: token.module.clone(),
             label: token.choice.label.clone(),
             serial: "5e71a1".into(),
-            key_id: 1,
-            certificate_id: 3,
+            ids: Ids {
+                key: 1,
+                certificate: 3,
+            },
             supersedes: false,
-        },
+        }),
+    };
+    let request = Request {
+        csr: "csr".into(),
+        software_key: (key == KeyPlace::Software).then(|| Secret::from("key")),
+    };
+    let installation = Installation {
+        files: Vec::new(),
+        remove: Vec::new(),
+        replaces: None,
     };
     let identity = identity(&settings, None, RANDOM.into());
-    beginning(&settings, identity, place, replaces).unwrap()
-}
-
-/// A journal that was begun with these options and came to `phase`.
-fn journal(words: &[&str], phase: Phase, replaces: bool) -> State {
-    let mut beginning = begun(words, &FREE);
-    beginning.replaces = replaces;
-    State {
-        phase,
-        ..State::new(beginning)
+    Record {
+        plan: Planned {
+            wishes: wishes(&settings, &identity.uuid).unwrap(),
+            identity,
+            key,
+            replaces,
+        },
+        orphans: Vec::new(),
+        progress: match far {
+            Far::Planned => Progress::Planned,
+            Far::KeyReady => Progress::KeyReady(request),
+            Far::Sent => Progress::Sent(request),
+            Far::Received => Progress::Received(request, installation),
+            Far::Installed => Progress::Installed(request, installation),
+        },
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Far {
+    Planned,
+    KeyReady,
+    Sent,
+    Received,
+    Installed,
+}
+use Far::{Installed, KeyReady, Planned as Begun, Received, Sent};
+
 /// What is decided, in a word: the plan, or the class of the refusal.
-fn decision(words: &[&str], facts: &HostFacts, journal: Option<&State>) -> &'static str {
-    match decide(&settings(words), facts, journal) {
-        Ok(Plan::Begin { .. }) => "begin",
-        Ok(Plan::AskAgain) => "ask again",
-        Ok(Plan::Install) => "install",
-        Ok(Plan::CleanUp) => "clean up",
+fn decision(words: &[&str], facts: &HostFacts, journal: Option<&Record>) -> &'static str {
+    match decide(&settings(words), facts, journal.cloned()) {
+        Ok(Plan::Begin { leftover: None, .. }) => "begin",
+        Ok(Plan::Begin {
+            leftover: Some(_), ..
+        }) => "start again",
+        Ok(Plan::AskAgain(_)) => "ask again",
+        Ok(Plan::Install(_)) => "install",
+        Ok(Plan::CleanUp(_)) => "clean up",
+        Ok(Plan::Replace(_)) => "replace",
         Err(error) => error.kind().name(),
     }
 }
@@ -110,14 +141,13 @@ fn without_a_journal() {
 
 #[test]
 fn with_a_journal() {
-    use Phase::{Installed, KeyReady, Planned, Received, Sent};
-    for (phase, replaces, facts, words, expected) in [
+    for (far, replaces, facts, words, expected) in [
         // Nothing was sent: nobody knows of it.
-        (Planned, false, FREE, &[][..], "begin"),
-        (KeyReady, false, FREE, &[], "begin"),
-        (Planned, false, registered(), &[], "already-registered"),
+        (Begun, false, FREE, &[][..], "start again"),
+        (KeyReady, false, FREE, &[], "start again"),
+        (Begun, false, registered(), &[], "already-registered"),
         (KeyReady, true, registered(), &[], "already-registered"),
-        (KeyReady, true, registered(), &["--force"], "begin"),
+        (KeyReady, true, registered(), &["--force"], "start again"),
         // The backend may know it.
         (Sent, false, FREE, &[], "ask again"),
         (Sent, false, FREE, &["--force"], "ask again"),
@@ -133,86 +163,107 @@ fn with_a_journal() {
         (Installed, false, registered(), &[], "clean up"),
         (Installed, true, registered(), &["--force"], "clean up"),
     ] {
-        let state = journal(&[], phase, replaces);
-        let decided = decision(words, &facts, Some(&state));
-        assert_eq!(
-            decided, expected,
-            "{phase:?} {replaces} {facts:?} {words:?}"
-        );
+        let record = record(&[], far, replaces);
+        let decided = decision(words, &facts, Some(&record));
+        assert_eq!(decided, expected, "{far:?} {replaces} {facts:?} {words:?}");
         let running = HostFacts {
             update_client_running: true,
             ..facts
         };
-        assert_eq!(decision(words, &running, Some(&state)), "busy");
+        assert_eq!(decision(words, &running, Some(&record)), "busy");
     }
 }
 
-/// What was begun is finished as it was begun, or not at all.
+/// What only the request says is asked for as it is now; what makes another device of it starts
+/// again. Nothing is a dead end.
 #[test]
-fn another_registration_than_the_one_that_was_begun() {
-    let late = [Phase::Sent, Phase::Received, Phase::Installed];
-    for words in [
+fn with_other_settings() {
+    let request_only = [
         &["-n", "other"][..],
         &["-g", "other"],
-        &["-p"],
+        &["-i", "other"],
+        &["-t", "other"],
         &["-a", "other"],
         &["-A", ""],
-        &["-d", "/other"],
         &["--use-ostree-server=0"],
-    ] {
-        for phase in late {
-            let plain = journal(&[], phase, false);
-            assert_eq!(
-                decision(words, &FREE, Some(&plain)),
-                "configuration",
-                "{words:?}"
-            );
-            let other = journal(words, phase, false);
-            assert_eq!(
-                decision(&[], &FREE, Some(&other)),
-                "configuration",
-                "{words:?}"
-            );
+        &["--retry-for=1", "--start-daemon=0", "-l0", "-H", "X-Token"],
+    ];
+    for words in request_only {
+        for (far, expected) in [
+            (KeyReady, "start again"),
+            (Sent, "ask again"),
+            (Received, "install"),
+            (Installed, "clean up"),
+        ] {
+            let record = record(&[], far, false);
+            let decided = decision(words, &FREE, Some(&record));
+            assert_eq!(decided, expected, "{far:?} {words:?}");
         }
-        let unsent = journal(&[], Phase::KeyReady, false);
-        assert_eq!(decision(words, &FREE, Some(&unsent)), "begin", "{words:?}");
     }
-    for phase in late {
-        let state = journal(&[], phase, false);
+    let identity = [
+        &["-u", CHOSEN][..],
+        &["-p"],
+        &["-f", "other"],
+        &["-m", "/m.so", "-P", "12345678"],
+    ];
+    for words in identity {
+        for far in [Begun, KeyReady, Sent, Received] {
+            let record = record(&[], far, false);
+            let decided = decision(words, &FREE, Some(&record));
+            assert_eq!(decided, "start again", "{far:?} {words:?}");
+        }
+        let complete = record(&[], Installed, false);
+        assert_eq!(decision(words, &registered(), Some(&complete)), "clean up");
+        let forced = [words, &["--force"]].concat();
+        assert_eq!(decision(&forced, &registered(), Some(&complete)), "replace");
+        // What was cut off while it was installed is no registration of anybody's.
+        let half = record(&[], Received, false);
         assert_eq!(
-            decision(&["-u", CHOSEN], &FREE, Some(&state)),
-            "configuration"
+            decision(words, &registered(), Some(&half)),
+            "start again",
+            "{words:?}"
         );
+        // One that is there and works is kept, unless it shall be replaced.
+        let sent = record(&[], Sent, false);
+        let decided = decision(words, &registered(), Some(&sent));
+        assert_eq!(decided, "already-registered", "{words:?}");
+        let forced_before = record(&[], Sent, true);
+        let decided = decision(words, &registered(), Some(&forced_before));
+        assert_eq!(decided, "start again", "{words:?}");
     }
     // Who does not name a UUID means the one that was begun with.
-    let state = journal(&["-u", CHOSEN], Phase::Sent, false);
-    assert_eq!(decision(&[], &FREE, Some(&state)), "ask again");
-    // What is no part of the device may differ.
-    let state = journal(&[], Phase::Sent, false);
-    let words = ["--retry-for=1", "--start-daemon=0", "-l0", "-H", "X-Token"];
-    assert_eq!(decision(&words, &FREE, Some(&state)), "ask again");
+    let given = record(&["-u", CHOSEN], Sent, false);
+    assert_eq!(decision(&[], &FREE, Some(&given)), "ask again");
+    // A journal that lost its key can only be replaced.
+    let mut lost = record(&[], Sent, false);
+    if let Progress::Sent(request) = &mut lost.progress {
+        request.software_key = None;
+    }
+    assert_eq!(decision(&[], &FREE, Some(&lost)), "start again");
 }
 
 #[test]
 fn who_chose_the_uuid() {
-    let plan = |words: &[&str]| begun(words, &FREE);
-    let own = plan(&[]);
+    let identity = |words: &[&str], token: Option<&str>| {
+        let token = token.map(str::to_owned);
+        let Identity {
+            uuid, uuid_origin, ..
+        } = identity(&settings(words), token, RANDOM.into());
+        (uuid, uuid_origin)
+    };
+    assert_eq!(identity(&[], None), (RANDOM.into(), UuidOrigin::Generated));
     assert_eq!(
-        (own.request.uuid.as_str(), own.uuid_origin),
-        (RANDOM, UuidOrigin::Generated)
+        identity(&["-u", CHOSEN], None),
+        (CHOSEN.into(), UuidOrigin::Given)
     );
-    assert_eq!(own.request.name, RANDOM);
-    let given = plan(&["-u", CHOSEN]);
-    assert_eq!(
-        (given.request.uuid.as_str(), given.uuid_origin),
-        (CHOSEN, UuidOrigin::Given)
-    );
-    assert_eq!(plan(&["-n", "nam"]).request.name, "nam");
     // The token's comes between the two.
-    let of_token = |words| identity(&settings(words), Some("token's".into()), RANDOM.into());
-    assert_eq!(of_token(&[]).origin, UuidOrigin::Token);
-    assert_eq!(of_token(&[]).uuid, "token's");
-    assert_eq!(of_token(&["-u", CHOSEN]).uuid, CHOSEN);
+    assert_eq!(
+        identity(&[], Some("token's")),
+        ("token's".into(), UuidOrigin::Token)
+    );
+    assert_eq!(identity(&["-u", CHOSEN], Some("token's")).0, CHOSEN);
+    let name = |words| wishes(&settings(words), RANDOM).unwrap().name;
+    assert_eq!((&*name(&[]), &*name(&["-n", "nam"])), (RANDOM, "nam"));
 }
 
 /// A key on a token that is ready is used; a software key is made again in a millisecond.
@@ -220,44 +271,39 @@ fn who_chose_the_uuid() {
 fn with_a_journal_of_a_token() {
     let token = ["-m", "/m.so", "-P", "12345678"];
     let with = |more: &[&'static str]| [&token[..], more].concat();
-    let state = |phase| journal(&token, phase, false);
-    for (phase, words, expected) in [
-        (Phase::Planned, with(&[]), "begin"),
-        (Phase::KeyReady, with(&[]), "ask again"),
-        (Phase::KeyReady, with(&["-n", "other"]), "begin"),
-        (Phase::KeyReady, vec![], "begin"),
-        (Phase::Sent, with(&[]), "ask again"),
-        (Phase::Sent, vec![], "configuration"),
-        (Phase::Sent, vec!["-m", "/n.so", "-P", "1"], "configuration"),
-        (Phase::Sent, with(&["--hsm-token-label=x"]), "configuration"),
+    for (far, words, expected) in [
+        (Begun, with(&[]), "start again"),
+        (KeyReady, with(&[]), "ask again"),
+        (KeyReady, with(&["-n", "other"]), "ask again"),
+        (KeyReady, with(&["-u", CHOSEN]), "start again"),
+        (KeyReady, vec![], "start again"),
+        (Sent, with(&[]), "ask again"),
+        (Sent, vec![], "start again"),
+        (Sent, vec!["-m", "/n.so", "-P", "1"], "start again"),
+        (Sent, with(&["--hsm-token-label=x"]), "start again"),
         // The PIN may have been changed.
         (
-            Phase::Received,
+            Received,
             vec!["-m", "/m.so", "-P", "87654321"],
             "install",
         ),
         (
-            Phase::Received,
+            Received,
             vec!["-P1", "-m", "pkcs11:serial=5e71a1?module-path=/m.so"],
             "install",
         ),
         (
-            Phase::Received,
+            Received,
             vec!["-P1", "-m", "pkcs11:serial=other?module-path=/m.so"],
-            "configuration",
+            "start again",
         ),
-        (Phase::Installed, with(&[]), "clean up"),
+        (Installed, with(&[]), "clean up"),
     ] {
-        let state = state(phase);
-        assert_eq!(
-            decision(&words, &FREE, Some(&state)),
-            expected,
-            "{phase:?} {words:?}"
-        );
+        let record = record(&token, far, false);
+        let decided = decision(&words, &FREE, Some(&record));
+        assert_eq!(decided, expected, "{far:?} {words:?}");
     }
-    let software = journal(&[], Phase::Sent, false);
-    assert_eq!(decision(&token, &FREE, Some(&software)), "configuration");
-    let ready = state(Phase::KeyReady);
+    let ready = record(&token, KeyReady, false);
     assert_eq!(
         decision(&token, &registered(), Some(&ready)),
         "already-registered"
@@ -266,14 +312,18 @@ fn with_a_journal_of_a_token() {
 
 #[test]
 fn what_is_replaced_is_remembered() {
-    assert!(!begun(&["--force"], &FREE).replaces);
-    assert!(begun(&["--force"], &registered()).replaces);
+    let replaces = |words: &[&str], facts: &HostFacts| {
+        let plan = decide(&settings(words), facts, None::<Record>).unwrap();
+        matches!(plan, Plan::Begin { replaces: true, .. })
+    };
+    assert!(!replaces(&["--force"], &FREE));
+    assert!(replaces(&["--force"], &registered()));
 }
 
 #[test]
 fn refusals_say_what_to_do() {
     let hint = |facts: &HostFacts| {
-        let error = decide(&settings(&[]), facts, None).unwrap_err();
+        let error = decide(&settings(&[]), facts, None::<Record>).unwrap_err();
         error.hint_text().unwrap().to_owned()
     };
     assert!(hint(&registered()).contains("--force"));

@@ -68,9 +68,6 @@ impl Token {
 
     /// What can be said of a login before a PIN is given away; a warning, if there is one. Of a blank
     /// token that was said when it was opened.
-    ///
-    /// # Errors
-    /// [`Kind::Token`] if flags or the PIN's length forbid it.
     pub(crate) fn check_login(&self) -> Result<Option<String>> {
         choice::check_path(&self.facts)?;
         if self.blank {

@@ -25,9 +25,6 @@ use pair::{create_public, find_private, find_public, generate, secrecy};
 impl Token {
     /// Finds ids for a new pair. Objects of an earlier registration are an error unless `replace`;
     /// those that `in_use` names are never touched.
-    ///
-    /// # Errors
-    /// [`Kind::Token`], with a list of what is in the way.
     pub(crate) fn room(&self, replace: bool, in_use: Option<Ids>) -> Result<Room> {
         let fresh = Room {
             ids: Ids {
@@ -85,10 +82,13 @@ impl Token {
         })
     }
 
+    /// Whether both keys are there under `ids.key` and our label.
+    pub(crate) fn holds_key(&self, ids: Ids) -> Result<bool> {
+        let found = self.with_session(|session| labelled(session, Part::Keys))?;
+        Ok(found.iter().filter(|key| key.id == [ids.key]).count() == 2)
+    }
+
     /// The key pair under `ids.key`, as an earlier run or registration made it.
-    ///
-    /// # Errors
-    /// [`Kind::Token`] if one of the two keys is not there, or there are more.
     pub(crate) fn find_key(&self, ids: Ids) -> Result<TokenKey> {
         self.with_session(|session| {
             let private = find_private(session, ids.key)?;
@@ -117,9 +117,6 @@ impl Token {
     }
 
     /// What there is of a registration under these ids.
-    ///
-    /// # Errors
-    /// [`Kind::Token`] if something is missing.
     pub(crate) fn objects(&self, ids: Ids) -> Result<Objects> {
         self.with_session(|session| {
             let (sensitive, extractable) = secrecy(session, find_private(session, ids.key)?)?;
@@ -158,15 +155,12 @@ impl Token {
     }
 
     /// Stores the certificate under `ids.certificate`.
-    ///
-    /// # Errors
-    /// [`Kind::Token`].
     pub(crate) fn import_certificate(
         &self,
         ids: Ids,
         certificate: &DeviceCertificate,
     ) -> Result<()> {
-        let attributes = certificate.token_attributes()?;
+        let attributes = certificate.token_attributes().map_err(Error::answer)?;
         let template = [
             Attribute::Class(ObjectClass::CERTIFICATE),
             Attribute::CertificateType(CertificateType::X_509),
@@ -188,33 +182,21 @@ impl Token {
     }
 
     /// Removes what has these ids and our labels.
-    ///
-    /// # Errors
-    /// [`Kind::Token`].
     pub(crate) fn remove(&self, ids: Ids) -> Result<()> {
         self.remove_where(|part, id| id == [part.of(ids)])
     }
 
     /// Removes what has our labels and other ids.
-    ///
-    /// # Errors
-    /// [`Kind::Token`].
     pub(crate) fn remove_others(&self, ids: Ids) -> Result<()> {
         self.remove_where(|part, id| id != [part.of(ids)])
     }
 
     /// Removes everything that has our labels.
-    ///
-    /// # Errors
-    /// [`Kind::Token`].
     pub(crate) fn remove_all(&self) -> Result<()> {
         self.remove_where(|_, _| true)
     }
 
     /// Removes what a crash left half made: objects that have no name and nothing in them.
-    ///
-    /// # Errors
-    /// [`Kind::Token`].
     pub(crate) fn remove_half_made(&self) -> Result<()> {
         self.with_session(half_made::remove)
     }

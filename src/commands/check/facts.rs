@@ -1,0 +1,81 @@
+//! What the checks found, each for those after it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+
+use crate::backend::http::Timeouts;
+use crate::error::{Error, Result};
+use crate::key::DeviceKey;
+use crate::key::certificate::DeviceCertificate;
+use crate::key::pkcs11::Token;
+use crate::sota::directory::Directory;
+use crate::sota::sota_toml::SotaToml;
+
+/// What is asked, and what was found so far.
+pub(super) struct Facts<'a> {
+    pub sota_dir: &'a Path,
+    /// None if the gateway shall not be contacted.
+    pub timeouts: Option<Timeouts>,
+    pub sota: Option<Directory>,
+    pub configuration: Option<SotaToml>,
+    pub certificate: Option<DeviceCertificate>,
+    pub key: Option<Arc<DeviceKey>>,
+    pub roots: Option<Vec<CertificateDer<'static>>>,
+    /// HTTP status of the gateway.
+    pub status: Option<u16>,
+    /// Stays open as long as its key is used.
+    pub token: Option<Token>,
+}
+
+/// A device that is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// CN.
+    pub uuid: String,
+    /// OU.
+    pub factory: String,
+    /// URL of the Device Gateway.
+    pub gateway: String,
+    /// Certificate valid from, RFC 3339.
+    pub not_before: String,
+    /// Certificate valid until, RFC 3339.
+    pub not_after: String,
+    /// HTTP status of the gateway, if it answered.
+    pub status: Option<u16>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(sota_dir: &'a Path, timeouts: Option<Timeouts>) -> Self {
+        Self {
+            sota_dir,
+            timeouts,
+            sota: None,
+            configuration: None,
+            certificate: None,
+            key: None,
+            roots: None,
+            status: None,
+            token: None,
+        }
+    }
+
+    pub(super) fn device(self) -> Option<Device> {
+        let gateway = self.configuration?.gateway().ok()?.to_owned();
+        let certificate = self.certificate?;
+        Some(Device {
+            uuid: certificate.uuid,
+            factory: certificate.factory,
+            gateway,
+            not_before: certificate.not_before_text,
+            not_after: certificate.not_after_text,
+            status: self.status,
+        })
+    }
+}
+
+/// What an earlier check found; the list says which checks need which.
+pub(super) fn needed<T>(found: Option<&T>) -> Result<&T> {
+    found.ok_or_else(|| Error::bug("a check was made without what it needs"))
+}

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use super::*;
+
+/// Each as `name: outcome`.
+fn findings(sota_dir: &Path) -> Vec<String> {
+    let second = Duration::from_secs(1);
+    let timeouts = Timeouts {
+        connect: second,
+        read: second,
+        request: second,
+    };
+    let words = |finding: Finding| match finding.outcome {
+        Outcome::Ok => format!("{}: ok", finding.check),
+        Outcome::Warned(_) => format!("{}: warned", finding.check),
+        Outcome::Failed(_) => format!("{}: failed", finding.check),
+        Outcome::Skipped(why) => format!("{}: {why}", finding.check),
+    };
+    let found = check(sota_dir, true, timeouts).findings;
+    found.into_iter().map(words).collect()
+}
+
+#[test]
+fn each_check_needs_earlier_ones_only() {
+    for (index, check) in CHECKS.iter().enumerate() {
+        let earlier = |name| CHECKS[..index].iter().any(|check| check.name == name);
+        assert!(!earlier(check.name), "{} stands twice", check.name);
+        assert!(check.needs.iter().all(|need| earlier(need)));
+    }
+}
+
+/// A failure stops only what needs it, and what is skipped names what failed first.
+#[test]
+fn all_of_them_are_made() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(
+        findings(directory.path()),
+        [
+            "directory: ok",
+            "sota.toml: failed",
+            "client.pem: failed",
+            "private key: sota.toml",
+            "key of the certificate: sota.toml",
+            "validity: client.pem",
+            "root.crt: failed",
+            "interrupted registration: ok",
+            "Device Gateway: sota.toml",
+        ]
+    );
+    let gone = findings(&directory.path().join("gone"));
+    assert_eq!(gone[0], "directory: failed");
+    assert!(gone[1..].iter().all(|words| words.ends_with(": directory")));
+}
