@@ -13,20 +13,13 @@ use lmp_factory::blocking::{Server, start};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::token::SoftHsm;
 use crate::tracer::{self, Ended, Watch};
+use lmp_test_support::token::SoftHsm;
+use lmp_test_support::{agent, in_memory};
 
-pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_lmp-device-register");
 const FACTORY: &str = "acme";
 /// Directory of the registration, relative to the board: it must not change when a disk is moved.
 pub(crate) const SOTA: &str = "sota";
-
-/// In memory if the machine allows: thousands of flushes take no time there.
-pub(crate) fn scratch() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = tempfile::Builder::new().prefix("crash-").tempdir_in(memory);
-    made.or_else(|_| tempfile::tempdir()).unwrap()
-}
 
 /// A factory over plain HTTP.
 pub(crate) struct Site {
@@ -38,7 +31,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let dir = scratch();
+        let dir = in_memory();
         let server = serve(dir.path());
         let token = server.api_token().expect("a first start").to_owned();
         Self { server, token, dir }
@@ -46,7 +39,7 @@ impl Site {
 
     /// A factory that goes on from a copy of this one's data, as it is now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let dir = scratch();
+        let dir = in_memory();
         copy_tree(self.dir.path(), dir.path());
         Snapshot {
             dir,
@@ -70,7 +63,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn restore(&self) -> Site {
-        let dir = scratch();
+        let dir = in_memory();
         copy_tree(self.dir.path(), dir.path());
         Site {
             server: serve(dir.path()),
@@ -123,7 +116,7 @@ static BOARDS: AtomicUsize = AtomicUsize::new(0);
 
 impl Board {
     pub(crate) fn new() -> Self {
-        let dir = scratch();
+        let dir = in_memory();
         fs::create_dir(dir.path().join(SOTA)).unwrap();
         fs::write(dir.path().join("os-release"), "").unwrap();
         let number = BOARDS.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +178,7 @@ impl Board {
 
     /// Runs the agent and waits for it.
     pub(crate) fn run(&self, site: &Site, words: &[OsString]) -> Ran {
-        let (mut command, log) = self.prepare(site, Command::new(AGENT), words);
+        let (mut command, log) = self.prepare(site, Command::new(agent()), words);
         let status = command.status().expect("the agent starts");
         let ended = match status.code() {
             Some(code) => Ended::Exited(code),
@@ -203,7 +196,7 @@ impl Board {
 
     /// Runs the agent under the eyes of `watch`.
     pub(crate) fn traced(&self, site: &Site, words: &[OsString], watch: &mut dyn Watch) -> Ran {
-        let (mut command, log) = self.prepare(site, tracer::stopped(AGENT), words);
+        let (mut command, log) = self.prepare(site, tracer::stopped(agent()), words);
         let ended = tracer::run(&mut command, watch);
         Ran {
             ended,

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, registration};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, registration};
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
 
@@ -12,7 +12,7 @@ fn serials(hsm: &SoftHsm, label: &str) -> Vec<String> {
     let mut command = Command::new("pkcs11-tool");
     hsm.show_to(&mut command);
     command.args(["--module", SOFTHSM, "--list-token-slots"]);
-    let text = crate::common::token::succeed(command);
+    let text = lmp_test_support::token::succeed(command);
     let value = |block: &str, name: &str| {
         let line = block.lines().find(|line| line.trim().starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_owned())
@@ -100,7 +100,7 @@ fn the_default_label_is_written_when_another_token_comes_first() {
         let mut command = Command::new("pkcs11-tool");
         device.hsm.show_to(&mut command);
         command.args(["--module", SOFTHSM, "--list-token-slots"]);
-        let text = crate::common::token::succeed(command);
+        let text = lmp_test_support::token::succeed(command);
         let first = text
             .lines()
             .find(|line| line.contains("token label"))
@@ -191,7 +191,7 @@ fn an_so_pin_finishes_an_initialisation_that_was_cut_off() {
     device.hsm.show_to(&mut command);
     command.args(["--module", SOFTHSM, "--init-token", "--slot-index", "0"]);
     command.args(["--label", LABEL, "--so-pin", SO_PIN]);
-    crate::common::token::succeed(command);
+    lmp_test_support::token::succeed(command);
     device.register(&factory, &[]).expect(0);
     assert_eq!(device.hsm.labels(), [LABEL]);
     assert_eq!(device.hsm.objects(), registration("01", "03"));

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::board::Run;
-use crate::common::factory::Factory;
-use crate::common::token::{
+use lmp_test_support::board::Run;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{
     LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, registration, spy, succeed,
 };
 

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::common::answers::Backend;
-use crate::common::factory::Factory;
-use crate::common::scripted::{Answer, ScriptedServer};
-use crate::common::token::{
+use lmp_test_support::answers::Backend;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::scripted::{Answer, ScriptedServer};
+use lmp_test_support::token::{
     LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, registration, spy, succeed,
 };
-use crate::common::tools::tool;
+use lmp_test_support::tools::tool;
 
 #[test]
 fn a_blank_token_becomes_a_registered_device() {

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::common::board::run;
-use crate::common::factory::Factory;
-use crate::common::token::{PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module};
+use lmp_test_support::board::run;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module};
 
 fn pin_files(device: &TokenBoard, command: &mut Command) {
     for (option, secret) in [("--hsm-pin-file", PIN), ("--hsm-so-pin-file", SO_PIN)] {

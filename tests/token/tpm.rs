@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::common::board::{Board, Run, run};
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, PIN, SO_PIN, library, objects, registration, spy, succeed};
+use lmp_test_support::board::{Board, Run, run};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{LABEL, PIN, SO_PIN, library, objects, registration, spy, succeed};
 
 /// A software TPM of its own for a test.
 struct Tpm {
