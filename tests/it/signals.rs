@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 
-use lmp_test_support::answers::Backend;
+use lmp_test_support::answers::{Backend, invitation};
 use lmp_test_support::board::{Board, run};
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::tool;
@@ -80,13 +80,7 @@ fn while_it_waits_for_approval() {
         let approved = Arc::new(Mutex::new(false));
         let decision = Arc::clone(&approved);
         let server = ScriptedServer::new(move |request| match request.target.as_str() {
-            "/oauth/authorization/device/" => Answer::json(
-                200,
-                &json!({
-                    "device_code": "d", "user_code": "WDJB-MJHT", "expires_in": 900,
-                    "verification_uri": "https://app.example.com/activate/", "interval": 1,
-                }),
-            ),
+            "/oauth/authorization/device/" => Answer::json(200, &invitation()),
             "/oauth/token/" if *decision.lock().unwrap() => {
                 Answer::json(200, &json!({ "access_token": "t" }))
             }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::agent::Kind;
 use crate::agent::args;
-use lmp_test_support::answers::Backend;
+use lmp_test_support::answers::{Backend, invitation};
 use lmp_test_support::board::Board;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::{output, tool};
@@ -325,13 +325,7 @@ fn an_invitation_in_the_journal() {
         if request.target.ends_with("/token/") {
             return Answer::json(400, &serde_json::json!({ "error": "access_denied" }));
         }
-        Answer::json(
-            200,
-            &serde_json::json!({
-                "device_code": "d", "user_code": "WDJB-MJHT", "interval": 1, "expires_in": 900,
-                "verification_uri": "https://app.example.com/activate/",
-            }),
-        )
+        Answer::json(200, &invitation())
     });
     let mut command = board.local_command();
     command.env("OAUTH_BASE", format!("http://{}/oauth", server.address()));

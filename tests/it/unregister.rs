@@ -7,7 +7,7 @@ use lmp_test_support::answers::{registered_board, signing_server};
 use lmp_test_support::board::{Board, FILES, Run, run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
-use lmp_test_support::tools::Holder;
+use lmp_test_support::tools::{Holder, under};
 use lmp_test_support::watched::Watched;
 
 /// The update client's database makes a device count as registered.
@@ -217,11 +217,9 @@ fn killed_half_way() {
     loop {
         let board = prepared();
         let kill = format!("inject=unlinkat:signal=KILL:when={}", points + 1);
-        let mut traced = Command::new("/usr/bin/strace");
-        traced.args(["-f", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", &kill]);
+        let strace = ["-f", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", &kill];
         let agent = command(&board, &["--yes"]);
-        traced.arg(agent.get_program()).args(agent.get_args());
-        let run = run(traced);
+        let run = run(under("/usr/bin/strace", strace, &agent));
         if run.code == Some(0) {
             break;
         }

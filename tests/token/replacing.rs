@@ -77,17 +77,7 @@ fn a_leftover_certificate() {
     let factory = Factory::new();
     let device = TokenBoard::new();
     let der = some_certificate(&device);
-    let write = [
-        "--write-object",
-        &der,
-        "--type",
-        "cert",
-        "--id",
-        "03",
-        "--label",
-        "client",
-    ];
-    device.hsm.tool(LABEL, &write);
+    device.hsm.write_certificate(&der);
     device
         .register(&factory, &[])
         .expect(69)

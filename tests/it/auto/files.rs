@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use lmp_test_support::answers::signing_server;
+use lmp_test_support::answers::{invitation, signing_server};
 use lmp_test_support::board::{Run, TOKEN, run};
 use lmp_test_support::image::Image;
 use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
@@ -169,13 +169,7 @@ fn a_person_approves() {
             return Answer::json(400, &json!({ "error": "access_denied" }));
         }
         assert_eq!(request.target, "/oauth/authorization/device/");
-        Answer::json(
-            200,
-            &json!({
-                "device_code": "d", "user_code": "WDJB-MJHT", "interval": 1, "expires_in": 900,
-                "verification_uri": "https://app.example.com/activate/",
-            }),
-        )
+        Answer::json(200, &invitation())
     });
     let words = ["code:    WDJB-MJHT", "error: the registration was denied"];
     let ended = auto(&image, &server, |command| {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use lmp_test_support::answers::Backend;
+use lmp_test_support::answers::{self, Backend};
 use lmp_test_support::board::{Board, Run, run};
 use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
 
@@ -14,14 +14,11 @@ const ACCESS_TOKEN: &str = "acce55?t0ken>";
 /// `ACCESS_TOKEN` in base64, by another program: `printf 'acce55?t0ken>' | base64`.
 const ENCODED_TOKEN: &str = "YWNjZTU1P3Qwa2VuPg==";
 
+/// An invitation that lets the agent poll at once.
 fn invitation() -> Value {
-    json!({
-        "device_code": DEVICE_CODE,
-        "user_code": "WDJB-MJHT",
-        "verification_uri": "https://app.example.com/activate/",
-        "expires_in": 900,
-        "interval": 0,
-    })
+    let mut body = answers::invitation();
+    body["interval"] = 0.into();
+    body
 }
 
 fn invited() -> Answer {

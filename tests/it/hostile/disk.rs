@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use lmp_test_support::answers::{Backend, signing_server};
 use lmp_test_support::board::{Board, FILES, JOURNAL, run};
 use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
-use lmp_test_support::tools::{SmallDisk, fill};
+use lmp_test_support::tools::{SmallDisk, fill, under};
 
 /// A board whose registration is on a disk of its own with these mount options.
 fn board_on(options: &str) -> (SmallDisk, Board) {
@@ -98,12 +98,11 @@ fn a_directory_without_permission() {
     fs::set_permissions(board.sota(), fs::Permissions::from_mode(0o555)).unwrap();
     let server = signing_server();
     let inner = board.command(&server.url());
-    let mut command = std::process::Command::new("setpriv");
-    command.arg("--bounding-set=-dac_override,-dac_read_search");
-    command.arg("--inh-caps=-dac_override,-dac_read_search");
-    command.arg(inner.get_program()).args(inner.get_args());
-    command.env("DEVICE_API", server.url());
-    run(command)
+    let drop = [
+        "--bounding-set=-dac_override,-dac_read_search",
+        "--inh-caps=-dac_override,-dac_read_search",
+    ];
+    run(under("/usr/bin/setpriv", drop, &inner))
         .expect(73)
         .says(&["Permission denied", "hint: run this as root"]);
     assert!(board.names().is_empty());

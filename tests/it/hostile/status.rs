@@ -162,12 +162,20 @@ fn a_retry_after_beyond_the_deadline_ends_it() {
 /// A refusal stays one: it is not asked twice.
 #[test]
 fn a_refusal_is_final() {
-    for status in [400, 401, 403, 404, 409, 302, 500] {
+    for (status, code) in [
+        (400, 76),
+        (401, 77),
+        (403, 77),
+        (404, 76),
+        (409, 76),
+        (302, 76),
+        (500, 75),
+    ] {
         let server = ScriptedServer::always(Answer::whole(status, b""));
         let board = Board::new();
         let mut command = board.command(&server.url());
         command.args(["--start-daemon=0", "--retry-for=60"]);
-        run(command);
+        run(command).expect(code);
         assert_eq!(server.requests().len(), 1, "{status}");
     }
 }

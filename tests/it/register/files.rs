@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use lmp_test_support::board::{Board, FILES, run};
 use lmp_test_support::factory::Factory;
-use lmp_test_support::tools::{output, tool};
+use lmp_test_support::tools::{output, tool, under};
 
 /// The status that the gateway gives to curl with the files on the disk.
 fn ask_with_curl(factory: &Factory, board: &Board) -> String {
@@ -135,21 +135,16 @@ fn sota_toml_appears_last() {
     let board = Board::new();
     let inner = factory.command(&board);
     let log = board.path("strace.log");
-    let mut command = std::process::Command::new("strace");
-    command.args([
+    let strace = [
         "-f",
         "-qq",
         "-y",
         "-e",
         "trace=rename,renameat,renameat2,fsync,linkat,link",
-    ]);
-    command
-        .arg("-o")
-        .arg(&log)
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    command.env("DEVICE_API", factory.device_api());
-    run(command).expect(0);
+        "-o",
+        log.to_str().unwrap(),
+    ];
+    run(under("/usr/bin/strace", strace, &inner)).expect(0);
     let log = fs::read_to_string(log).unwrap();
     let sota = board.sota().to_str().unwrap();
     // Renames into the directory itself, not into the journal.
@@ -223,6 +218,7 @@ fn the_gateway_refuses_who_has_no_certificate() {
     let factory = Factory::new();
     let board = Board::new();
     factory.register(&board, &[]).expect(0);
+    assert_eq!(ask_with_curl(&factory, &board), "200", "it is there");
     let root = board.file("root.crt");
     let url = format!("{}/repo/1.root.json", factory.server.urls().gateway);
     let curl = output(

@@ -4,6 +4,7 @@ use lmp_test_support::answers::{Backend, signing_server};
 use lmp_test_support::board::{Board, FILES, TOKEN, run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
+use lmp_test_support::tools::under;
 
 #[test]
 fn one_json_object() {
@@ -118,15 +119,10 @@ fn a_summary() {
 fn a_closed_output() {
     let server = signing_server();
     let board = Board::new();
-    let inner = board.command(&server.url());
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "exec \"$@\" >&- 2>&-", "sh"]);
-    command
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .args(["--start-daemon", "0"]);
-    command.env("DEVICE_API", server.url());
-    run(command).expect(0);
+    let mut command = board.command(&server.url());
+    command.args(["--start-daemon", "0"]);
+    let closed = ["-c", "exec \"$@\" >&- 2>&-", "sh"];
+    run(under("/bin/sh", closed, &command)).expect(0);
     assert_eq!(board.names(), FILES);
 }
 

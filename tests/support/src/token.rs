@@ -95,36 +95,51 @@ impl SoftHsm {
         self.objects_on(LABEL)
     }
 
-    /// Labels of all initialised tokens, sorted.
-    pub fn labels(&self) -> Vec<String> {
+    /// The tokens in the order of their slots; one that is not initialised has no label.
+    pub fn slots(&self) -> Vec<Slot> {
         let mut command = self.command("pkcs11-tool");
         command.args(["--module", SOFTHSM, "--list-token-slots"]);
         let text = succeed(command);
-        let mut labels: Vec<String> = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("token label"))
-            .map(|rest| rest.trim_start_matches([' ', ':']).trim().to_owned())
-            .collect();
+        let value = |block: &str, name: &str| {
+            let mut lines = block.lines().map(str::trim);
+            let line = lines.find(|line| line.starts_with(name))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        };
+        let slot = |block| Slot {
+            label: value(block, "token label"),
+            serial: value(block, "serial num").unwrap_or_default(),
+            flags: value(block, "token flags").unwrap_or_default(),
+        };
+        text.split("Slot ").skip(1).map(slot).collect()
+    }
+
+    /// Labels of all initialised tokens, sorted.
+    pub fn labels(&self) -> Vec<String> {
+        let slots = self.slots().into_iter();
+        let mut labels: Vec<String> = slots.filter_map(|slot| slot.label).collect();
         labels.sort();
         labels
     }
 
     /// The words after `token flags` of the token of that label.
     pub fn flags(&self, label: &str) -> String {
+        let mut slots = self.slots().into_iter();
+        let slot = slots.find(|slot| slot.label.as_deref() == Some(label));
+        slot.unwrap().flags
+    }
+
+    /// Initialises the blank token and stops before it has its user PIN.
+    pub fn half_initialise(&self) {
         let mut command = self.command("pkcs11-tool");
-        command.args(["--module", SOFTHSM, "--list-token-slots"]);
-        let text = succeed(command);
-        let mut blocks = text.split("Slot ");
-        let wanted = |block: &&str| {
-            block.lines().any(|line| {
-                line.trim()
-                    .strip_prefix("token label")
-                    .is_some_and(|rest| rest.trim_start_matches([' ', ':']).trim() == label)
-            })
-        };
-        let block = blocks.find(wanted).unwrap();
-        let flags = block.lines().find(|line| line.contains("token flags"));
-        flags.unwrap().to_owned()
+        command.args(["--module", SOFTHSM, "--init-token", "--slot-index", "0"]);
+        command.args(["--label", LABEL, "--so-pin", SO_PIN]);
+        succeed(command);
+    }
+
+    /// Puts a certificate, DER, where the agent puts its own.
+    pub fn write_certificate(&self, path: &str) {
+        let place = ["--type", "cert", "--id", "03", "--label", "client"];
+        self.tool(LABEL, &[&["--write-object", path][..], &place].concat());
     }
 
     /// Makes a key pair that is not the agent's.
@@ -134,6 +149,16 @@ impl SoftHsm {
         arguments.extend(more);
         self.tool(token, &arguments);
     }
+}
+
+/// What `pkcs11-tool --list-token-slots` shows of a token.
+pub struct Slot {
+    /// Without the blanks at its end.
+    pub label: Option<String>,
+    /// Serial number.
+    pub serial: String,
+    /// The words for them.
+    pub flags: String,
 }
 
 /// What `pkcs11-tool --list-objects` shows: class, label, id; sorted.
@@ -184,15 +209,11 @@ pub fn odd_module() -> &'static Path {
         let mut command = Command::new("cc");
         command.args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]);
         command.arg("-I/usr/include/p11-kit-1").arg("-o");
-        succeed_quietly(command.arg(&mine).arg(source));
+        command.arg(&mine).arg(source);
+        succeed(command);
         fs::rename(&mine, &module).unwrap();
         module
     })
-}
-
-fn succeed_quietly(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 /// A board with a token: what they share in a run.
@@ -300,20 +321,22 @@ impl TokenBoard {
         command.env("PKCS11SPY", module);
         command.env("PKCS11SPY_OUTPUT", &log);
         let run = self.run(command);
-        let text = fs::read(&log).unwrap();
-        let calls = String::from_utf8_lossy(&text)
-            .lines()
-            .filter_map(|line| line.split_once(": C_"))
-            .filter(|(number, _)| number.parse::<u32>().is_ok())
-            .map(|(_, name)| format!("C_{name}"))
-            .collect();
-        (run, calls)
+        (run, spied_calls(&log))
     }
 
     /// The names of the files, without the update client's own.
     pub fn names(&self) -> Vec<String> {
         self.board.names()
     }
+}
+
+/// The names of the calls in a file that [`spy`] wrote.
+pub fn spied_calls(log: &Path) -> Vec<String> {
+    let text = fs::read(log).unwrap();
+    let text = String::from_utf8_lossy(&text);
+    let calls = text.lines().filter_map(|line| line.split_once(": C_"));
+    let calls = calls.filter(|(number, _)| number.parse::<u32>().is_ok());
+    calls.map(|(_, name)| format!("C_{name}")).collect()
 }
 
 /// The module that writes calls down.
