@@ -9,6 +9,7 @@ mod configurations;
 mod disk;
 mod force;
 mod names;
+mod pem;
 mod status;
 mod surroundings;
 mod trust;
