@@ -34,7 +34,7 @@ unit:
 
 # Writes man pages and completions anew, from the argument definitions.
 generated:
-	UPDATE_GENERATED=1 $(CARGO) test --locked --test generated
+	UPDATE_GENERATED=1 $(CARGO) test --locked --test it generated::
 
 # The binary that boards get: stripped, under its size limit, needing only libc.
 size:
@@ -64,7 +64,7 @@ fuzz:
 
 # 500 devices instead of the 60 of `make test`.
 storm:
-	STORM_DEVICES=500 $(CARGO) test --locked --test storm -- --nocapture
+	STORM_DEVICES=500 $(CARGO) test --locked --test it storm:: -- --nocapture
 
 # Both ARM targets, under their size limits.
 cross:

@@ -1,5 +1,5 @@
 //! What is done with an input, and what must hold whatever it is. The fuzzer and the replay of the
-//! corpus (`tests/corpus.rs`) share it.
+//! corpus (`tests/it/corpus.rs`) share it.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use lmp_device_register::Kind;

@@ -320,3 +320,6 @@ fn committed(sota: &Directory, record: Record) -> Result<Record> {
         record
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! was cut off by a crash and is overwritten.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use rustix::fs::{self, FileType, Mode, OFlags};
@@ -83,14 +83,15 @@ impl Log {
     /// Writes `text` behind the end; durable after [`sync`](Self::sync). What is written by halves is
     /// not there.
     pub(crate) fn append(&mut self, text: &[u8]) -> Result<()> {
-        let written = |cause| storage("write", &self.path, cause);
-        if self.has_tail {
-            self.file.set_len(self.end).map_err(written)?;
-        }
-        self.has_tail = true;
-        self.file
-            .write_all_at(text, self.end)
-            .map_err(|cause| storage("write", &self.path, cause))?;
+        let had_tail = std::mem::replace(&mut self.has_tail, true);
+        let mut write = || {
+            if had_tail {
+                self.file.set_len(self.end)?;
+                self.file.seek(SeekFrom::Start(self.end))?;
+            }
+            self.file.write_all(text)
+        };
+        write().map_err(|cause| storage("write", &self.path, cause))?;
         self.has_tail = false;
         self.end += text.len() as u64;
         Ok(())

@@ -302,9 +302,33 @@ fn is_durable(later: &[Step], dir: &str) -> bool {
     })
 }
 
-/// The disk after `steps` without the changes in `lost`, which are pending; of files with what
-/// was flushed, or with `everything` that was written.
-pub(crate) fn after(before: &Tree, steps: &[Step], lost: &[usize], everything: bool) -> Tree {
+/// What a cut leaves of the bytes that were written to a file since it was flushed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unflushed {
+    There,
+    Gone,
+    /// The first half of them.
+    Torn,
+    /// Room for them, as a file system makes it before it writes.
+    Zeroes,
+}
+
+impl Unflushed {
+    pub(crate) const ALL: [Self; 4] = [Self::There, Self::Gone, Self::Torn, Self::Zeroes];
+
+    fn of(self, written: Vec<u8>, durable: &[u8]) -> Vec<u8> {
+        let rest = written.len() - durable.len();
+        match self {
+            Self::There => written,
+            Self::Gone => durable.to_vec(),
+            Self::Torn => written[..durable.len() + rest / 2].to_vec(),
+            Self::Zeroes => [durable, &vec![0; rest]].concat(),
+        }
+    }
+}
+
+/// The disk after `steps` without the changes in `lost`, which are pending.
+pub(crate) fn after(before: &Tree, steps: &[Step], lost: &[usize], unflushed: Unflushed) -> Tree {
     let mut contents: HashMap<FileId, (Vec<u8>, Vec<u8>, u32)> = HashMap::new();
     // What is where: an old file by value, a new one by number.
     let mut tree = before.clone();
@@ -355,7 +379,7 @@ pub(crate) fn after(before: &Tree, steps: &[Step], lost: &[usize], everything: b
     }
     for (path, id) in new {
         let (written, durable, mode) = contents.remove(&id).unwrap_or_default();
-        let content = if everything { written } else { durable };
+        let content = unflushed.of(written, &durable);
         tree.0.insert(path, Node::File(content, mode));
     }
     tree

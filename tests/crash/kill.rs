@@ -7,7 +7,7 @@ use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::points::{Accident, at_every_point, sampling};
-use crate::site::{Board, Ran, SOTA, Site};
+use crate::site::{Board, JOURNAL, Ran, SOTA, Site};
 use crate::tracer::{Call, Ended, Verdict, Watch};
 
 /// Kills at the call of this number; counts those that touch files, the network or processes.
@@ -109,8 +109,7 @@ pub(crate) fn at_every_call(
 /// Runs the agent again, plainly, and checks the promise. A registration that was complete before
 /// may say so.
 pub(crate) fn rerun(board: &Board, site: &Site) -> Result<(), String> {
-    // A directory without a state in it is what a journal leaves that ended.
-    let complete = !board.has(".registration/state.json") && board.has("sota.toml");
+    let complete = !board.has(JOURNAL) && board.has("sota.toml");
     if board.has("sota.toml") {
         let checked = board.check(site, true);
         checked.map_err(|error| format!("sota.toml came too early: {error}"))?;
@@ -195,7 +194,7 @@ pub(crate) fn replace_again(board: &Board, site: &Site) -> Result<(), String> {
     let phase = board.phase();
     let complete = match (&usable, phase.as_deref()) {
         (Ok(uuid), None) if uuid != old => true,
-        (Ok(uuid), None | Some("planned" | "key-ready" | "sent")) if uuid == old => {
+        (Ok(uuid), None | Some("begun" | "key-ready" | "sent")) if uuid == old => {
             board.check(site, false)?;
             false
         }
@@ -250,13 +249,15 @@ fn a_registration_that_goes_on_after_a_crash() {
     }
 }
 
-/// The phases in their order.
-pub(crate) const PHASES: [&str; 5] = ["planned", "key-ready", "sent", "received", "installed"];
+/// The phases in their order, as they are seen on the disk: before the request leaves, nothing is
+/// written for a key in memory.
+pub(crate) const PHASES: [&str; 3] = ["sent", "received", "installed"];
+/// The same with a key on a token.
+pub(crate) const TOKEN_PHASES: [&str; 5] = ["begun", "key-ready", "sent", "received", "installed"];
 
-/// Whether a run that finds the journal at `from` ever shows `to`: before anything was sent it
-/// begins anew, afterwards it only goes on.
+/// Whether a run that finds the journal at `from` ever shows `to`: it only goes on.
 fn passes(from: Option<usize>, to: usize) -> bool {
-    from.is_none_or(|from| from < 2 || to >= from)
+    from.is_none_or(|from| to >= from)
 }
 
 #[test]
@@ -281,7 +282,7 @@ fn every_sequence_of_crash_and_resume() {
                 complete = true;
             }
             // Once it may have been sent, it stays the same device.
-            if phase >= Some(2) && !complete {
+            if phase.is_some() && !complete {
                 let now = board.uuid();
                 assert_eq!(*uuid.get_or_insert(now.clone()), now);
             }

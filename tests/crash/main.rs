@@ -12,9 +12,6 @@
     reason = "a test"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod disk;
 mod errors;
 mod kill;

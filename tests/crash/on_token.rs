@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::token::{LABEL, PIN, SO_PIN, SoftHsm, library, registration};
 use crate::site::Board;
+use lmp_test_support::token::{LABEL, PIN, SO_PIN, SoftHsm, library, registration};
 
 impl Board {
     /// A board with its key on a token, where somebody else keeps a key without any name.

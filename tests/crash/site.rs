@@ -13,20 +13,16 @@ use lmp_factory::blocking::{Server, start};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::token::SoftHsm;
 use crate::tracer::{self, Ended, Watch};
+use lmp_test_support::token::SoftHsm;
+use lmp_test_support::{agent, in_memory};
 
-pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_lmp-device-register");
 const FACTORY: &str = "acme";
 /// Directory of the registration, relative to the board: it must not change when a disk is moved.
 pub(crate) const SOTA: &str = "sota";
 
-/// In memory if the machine allows: thousands of flushes take no time there.
-pub(crate) fn scratch() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = tempfile::Builder::new().prefix("crash-").tempdir_in(memory);
-    made.or_else(|_| tempfile::tempdir()).unwrap()
-}
+/// The journal, in that directory.
+pub(crate) const JOURNAL: &str = ".registration.journal";
 
 /// A factory over plain HTTP.
 pub(crate) struct Site {
@@ -38,7 +34,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let dir = scratch();
+        let dir = in_memory();
         let server = serve(dir.path());
         let token = server.api_token().expect("a first start").to_owned();
         Self { server, token, dir }
@@ -46,7 +42,7 @@ impl Site {
 
     /// A factory that goes on from a copy of this one's data, as it is now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let dir = scratch();
+        let dir = in_memory();
         copy_tree(self.dir.path(), dir.path());
         Snapshot {
             dir,
@@ -70,7 +66,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn restore(&self) -> Site {
-        let dir = scratch();
+        let dir = in_memory();
         copy_tree(self.dir.path(), dir.path());
         Site {
             server: serve(dir.path()),
@@ -123,7 +119,7 @@ static BOARDS: AtomicUsize = AtomicUsize::new(0);
 
 impl Board {
     pub(crate) fn new() -> Self {
-        let dir = scratch();
+        let dir = in_memory();
         fs::create_dir(dir.path().join(SOTA)).unwrap();
         fs::write(dir.path().join("os-release"), "").unwrap();
         let number = BOARDS.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +181,7 @@ impl Board {
 
     /// Runs the agent and waits for it.
     pub(crate) fn run(&self, site: &Site, words: &[OsString]) -> Ran {
-        let (mut command, log) = self.prepare(site, Command::new(AGENT), words);
+        let (mut command, log) = self.prepare(site, Command::new(agent()), words);
         let status = command.status().expect("the agent starts");
         let ended = match status.code() {
             Some(code) => Ended::Exited(code),
@@ -203,7 +199,7 @@ impl Board {
 
     /// Runs the agent under the eyes of `watch`.
     pub(crate) fn traced(&self, site: &Site, words: &[OsString], watch: &mut dyn Watch) -> Ran {
-        let (mut command, log) = self.prepare(site, tracer::stopped(AGENT), words);
+        let (mut command, log) = self.prepare(site, tracer::stopped(agent()), words);
         let ended = tracer::run(&mut command, watch);
         Ran {
             ended,
@@ -232,25 +228,43 @@ impl Board {
         self.sota().join(name).symlink_metadata().is_ok()
     }
 
-    /// The journal's state on the disk, if there is one.
-    fn state(&self) -> Option<Value> {
-        let text = fs::read(self.sota().join(".registration/state.json")).ok()?;
-        Some(serde_json::from_slice(&text).expect("a state is whole or absent"))
+    /// What the journal on the disk says, entry by entry: its lines that are no file and no seal.
+    fn entries(&self) -> Vec<Value> {
+        let text = fs::read(self.sota().join(JOURNAL)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let headers = text.lines().filter(|line| line.starts_with("{\"event\":"));
+        let events = headers.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.map(|header| header["event"].clone()).collect()
     }
 
-    /// The phase that the journal names.
+    /// How far the journal says that a run came.
     pub(crate) fn phase(&self) -> Option<String> {
-        Some(self.state()?["phase"].as_str().unwrap().to_owned())
+        let last = self.entries().pop()?;
+        let name = match &last {
+            Value::Object(fields) => fields.keys().next().unwrap().clone(),
+            name => name.as_str().unwrap().to_owned(),
+        };
+        let journal = fs::read(self.sota().join(JOURNAL)).ok()?;
+        let installed = fs::read(self.sota().join("sota.toml")).unwrap_or_default();
+        let is_ours = !installed.is_empty()
+            && journal
+                .windows(installed.len())
+                .any(|part| part == installed);
+        Some(if is_ours {
+            "installed".to_owned()
+        } else {
+            name
+        })
     }
 
     /// The UUID that the journal names.
     pub(crate) fn uuid(&self) -> Option<String> {
-        Some(
-            self.state()?["request"]["uuid"]
-                .as_str()
-                .unwrap()
-                .to_owned(),
-        )
+        let named = |event: &Value| {
+            let begun = &event["begun"]["plan"]["identity"]["uuid"];
+            let uuid = begun.as_str().or(event["new-uuid"]["uuid"].as_str())?;
+            Some(uuid.to_owned())
+        };
+        self.entries().iter().rev().find_map(named)
     }
 
     /// Everything below the directory of the registration, with sizes, for people.

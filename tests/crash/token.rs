@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::errors::{Breaker, Place};
 use crate::kill::{
-    KillAtPhase, PHASES, at_every_call, expect, register_first, replace_again, rerun,
+    KillAtPhase, TOKEN_PHASES, at_every_call, expect, register_first, replace_again, rerun,
 };
 use crate::points::{at_every_point, sampling};
 use crate::site::{Board, Site};
@@ -94,7 +94,7 @@ fn a_registration_on_a_blank_token() {
 #[test]
 fn a_registration_that_goes_on_after_a_crash() {
     let site = Site::new();
-    for phase in PHASES {
+    for phase in TOKEN_PHASES {
         let judge = Judge::new(&site);
         let prepare = || {
             let (board, words) = registering(Board::with_token());

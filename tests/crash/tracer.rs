@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use nix::errno::Errno;
@@ -188,9 +189,10 @@ fn stop(leader: Pid, thread: Pid, doing: Doing, watch: &mut dyn Watch) -> nix::R
 }
 
 /// `program` behind a shell that stops itself and then becomes it.
-pub(crate) fn stopped(program: &str) -> Command {
+pub(crate) fn stopped(program: &Path) -> Command {
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", "kill -STOP $$; exec \"$@\"", "sh", program]);
+    command.args(["-c", "kill -STOP $$; exec \"$@\"", "sh"]);
+    command.arg(program);
     command
 }
 

@@ -4,10 +4,10 @@
 use std::ffi::OsString;
 use std::fs;
 
-use crate::common::token::PIN;
 use crate::kill::{at_every_call, expect, register_first, registered};
 use crate::points::sampling;
 use crate::site::{Board, SOTA, Site};
+use lmp_test_support::token::PIN;
 
 fn words() -> Vec<OsString> {
     let words = format!("unregister --yes --sota-dir {SOTA} --update-client-lock no-lock");

@@ -2,25 +2,16 @@
 
 use std::process::Command;
 
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, registration};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{LABEL, PIN, SOFTHSM, SoftHsm, TokenBoard, registration};
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
 
 /// Serial numbers of the tokens with that label.
 fn serials(hsm: &SoftHsm, label: &str) -> Vec<String> {
-    let mut command = Command::new("pkcs11-tool");
-    hsm.show_to(&mut command);
-    command.args(["--module", SOFTHSM, "--list-token-slots"]);
-    let text = crate::common::token::succeed(command);
-    let value = |block: &str, name: &str| {
-        let line = block.lines().find(|line| line.trim().starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    text.split("Slot ")
-        .filter(|block| value(block, "token label").as_deref() == Some(label))
-        .map(|block| value(block, "serial num").unwrap())
-        .collect()
+    let slots = hsm.slots().into_iter();
+    let slots = slots.filter(|slot| slot.label.as_deref() == Some(label));
+    slots.map(|slot| slot.serial).collect()
 }
 
 fn uri_command(device: &TokenBoard, factory: &Factory, uri: &str) -> Command {
@@ -97,15 +88,7 @@ fn the_default_label_is_written_when_another_token_comes_first() {
     loop {
         others += 1;
         device.hsm.initialise(&format!("other {others}"));
-        let mut command = Command::new("pkcs11-tool");
-        device.hsm.show_to(&mut command);
-        command.args(["--module", SOFTHSM, "--list-token-slots"]);
-        let text = crate::common::token::succeed(command);
-        let first = text
-            .lines()
-            .find(|line| line.contains("token label"))
-            .unwrap();
-        if !first.contains(LABEL) {
+        if device.hsm.slots()[0].label.as_deref() != Some(LABEL) {
             break;
         }
     }
@@ -187,11 +170,7 @@ fn the_uuid_of_a_slot_description() {
 fn an_so_pin_finishes_an_initialisation_that_was_cut_off() {
     let factory = Factory::new();
     let device = TokenBoard::with(SoftHsm::blank());
-    let mut command = Command::new("pkcs11-tool");
-    device.hsm.show_to(&mut command);
-    command.args(["--module", SOFTHSM, "--init-token", "--slot-index", "0"]);
-    command.args(["--label", LABEL, "--so-pin", SO_PIN]);
-    crate::common::token::succeed(command);
+    device.hsm.half_initialise();
     device.register(&factory, &[]).expect(0);
     assert_eq!(device.hsm.labels(), [LABEL]);
     assert_eq!(device.hsm.objects(), registration("01", "03"));

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::common::answers::Backend;
-use crate::common::board::Run;
-use crate::common::factory::Factory;
-use crate::common::scripted::{Answer, Request, ScriptedServer};
-use crate::common::token::{PIN, SOFTHSM, TokenBoard, odd_module, registration, spy};
+use lmp_test_support::answers::Backend;
+use lmp_test_support::board::Run;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
+use lmp_test_support::token::{PIN, SOFTHSM, TokenBoard, odd_module, registration, spy};
 
 /// Registers at a scripted server.
 fn register_at(device: &TokenBoard, url: &str, arguments: &[&str]) -> Run {

@@ -2,9 +2,6 @@
 //! misbehaves in one way at a time, and a TPM 2.0.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod choosing;
 mod failing;
 mod memory;

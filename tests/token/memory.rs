@@ -6,12 +6,12 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::common::answers::Backend;
-use crate::common::board::start;
-use crate::common::image::Image;
-use crate::common::memory::places;
-use crate::common::scripted::{Answer, ScriptedServer};
-use crate::common::token::{SOFTHSM, SoftHsm};
+use lmp_test_support::answers::Backend;
+use lmp_test_support::board::start;
+use lmp_test_support::image::Image;
+use lmp_test_support::memory::places;
+use lmp_test_support::scripted::{Answer, ScriptedServer};
+use lmp_test_support::token::{SOFTHSM, SoftHsm};
 
 /// No step before a request takes so long.
 const PATIENCE: Duration = Duration::from_secs(60);

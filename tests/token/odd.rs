@@ -1,11 +1,11 @@
 //! Tokens that do things differently, and are within their rights.
 
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, TokenBoard, registration};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{LABEL, TokenBoard, registration};
 
 /// Registers and checks with a module that does `odd`.
 #[track_caller]
-fn works(odd: &str) -> (TokenBoard, crate::common::board::Run) {
+fn works(odd: &str) -> (TokenBoard, lmp_test_support::board::Run) {
     let factory = Factory::new();
     let device = TokenBoard::new();
     let run = device.register_odd(&factory, odd, &[]).expect(0);

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::board::Run;
-use crate::common::factory::Factory;
-use crate::common::token::{
-    LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, registration, spy, succeed,
+use lmp_test_support::board::Run;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{
+    LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, registration, spy,
 };
 
 const COUNT_LOW: &str = "flags=10000";
@@ -129,11 +129,7 @@ fn check_spends_no_final_try() {
 fn flags_of_the_security_officer() {
     let factory = Factory::new();
     let device = TokenBoard::with(SoftHsm::blank());
-    let mut command = Command::new("pkcs11-tool");
-    device.hsm.show_to(&mut command);
-    command.args(["--module", SOFTHSM, "--init-token", "--slot-index", "0"]);
-    command.args(["--label", LABEL, "--so-pin", SO_PIN]);
-    succeed(command);
+    device.hsm.half_initialise();
     for (flags, word) in [
         ("flags=200000", "one more wrong"),
         ("flags=400000", "locked"),

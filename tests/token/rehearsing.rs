@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::board::{Run, snapshot_of};
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, spy};
+use lmp_test_support::board::{Run, snapshot_of};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{LABEL, PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, spy};
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
 

@@ -1,9 +1,9 @@
 //! `--force`, leftovers, and the old registration that works until its successor does.
 
-use crate::common::board::Run;
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, PIN, SOFTHSM, TokenBoard, registration, succeed};
-use crate::common::tools::tool;
+use lmp_test_support::board::Run;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{LABEL, PIN, SOFTHSM, TokenBoard, registration, succeed};
+use lmp_test_support::tools::tool;
 
 #[test]
 fn force_alternates_between_the_ids() {
@@ -77,17 +77,7 @@ fn a_leftover_certificate() {
     let factory = Factory::new();
     let device = TokenBoard::new();
     let der = some_certificate(&device);
-    let write = [
-        "--write-object",
-        &der,
-        "--type",
-        "cert",
-        "--id",
-        "03",
-        "--label",
-        "client",
-    ];
-    device.hsm.tool(LABEL, &write);
+    device.hsm.write_certificate(&der);
     device
         .register(&factory, &[])
         .expect(69)
@@ -180,7 +170,7 @@ fn a_forced_run_that_fails_destroys_nothing() {
     command.arg("--ca-file").arg(factory.server.ca_file());
     command.arg("--api-token-file").arg(wrong);
     command.args(["--force", "--retry-for", "0", "-m", SOFTHSM]);
-    command.args(["-P", crate::common::token::PIN]);
+    command.args(["-P", lmp_test_support::token::PIN]);
     device.run(command).expect(77);
     assert_eq!(device.hsm.objects(), old);
     assert_eq!(device.board.snapshot(), files);

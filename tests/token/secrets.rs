@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use crate::common::board::run;
-use crate::common::factory::Factory;
-use crate::common::token::{PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module};
+use lmp_test_support::board::run;
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module};
+use lmp_test_support::tools::under;
 
 fn pin_files(device: &TokenBoard, command: &mut Command) {
     for (option, secret) in [("--hsm-pin-file", PIN), ("--hsm-so-pin-file", SO_PIN)] {
@@ -29,16 +30,17 @@ fn no_program_that_is_started_sees_a_pin() {
     inner.arg("--ca-file").arg(factory.server.ca_file());
     inner.args(["--json", "--verbose"]);
     inner.args(["--hsm-module", SOFTHSM]);
-    let mut command = Command::new("/usr/bin/strace");
-    command.args(["-f", "-v", "-s", "100000", "-e", "trace=execve", "-o"]);
-    command
-        .arg(&trace)
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    command.env_clear();
-    for (name, value) in inner.get_envs() {
-        command.env(name, value.unwrap());
-    }
+    let strace = [
+        "-f",
+        "-v",
+        "-s",
+        "100000",
+        "-e",
+        "trace=execve",
+        "-o",
+        trace.to_str().unwrap(),
+    ];
+    let mut command = under("/usr/bin/strace", strace, &inner);
     command
         .env("LMP_HSM_PIN", PIN)
         .env("LMP_HSM_SO_PIN", SO_PIN);

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::common::board::{Board, Run, run};
-use crate::common::factory::Factory;
-use crate::common::token::{LABEL, PIN, SO_PIN, library, objects, registration, spy, succeed};
+use lmp_test_support::board::{Board, Run, run};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::token::{
+    LABEL, PIN, SO_PIN, library, objects, registration, spied_calls, spy, succeed,
+};
 
 /// A software TPM of its own for a test.
 struct Tpm {
@@ -127,13 +129,7 @@ fn a_tpm_is_asked_as_little_as_another_token() {
         .env("PKCS11SPY", Tpm::module())
         .env("PKCS11SPY_OUTPUT", &log);
     run(command).expect(0);
-    let text = std::fs::read(&log).unwrap();
-    let text = String::from_utf8_lossy(&text);
-    let calls = text
-        .lines()
-        .filter_map(|line| line.split_once(": C_"))
-        .filter(|(number, _)| number.parse::<u32>().is_ok())
-        .count();
+    let calls = spied_calls(&log).len();
     assert!((20..=45).contains(&calls), "{calls} calls");
 }
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::common::factory::Factory;
-use crate::common::scripted::{Answer, ScriptedServer};
-use crate::common::token::{LABEL, PIN, TokenBoard, registration};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::scripted::{Answer, ScriptedServer};
+use lmp_test_support::token::{LABEL, PIN, TokenBoard, registration};
 
 fn unregister(device: &TokenBoard, arguments: &[&str]) -> Command {
     let mut command = device.board.bare_command();

@@ -79,7 +79,12 @@ fn what_was_noted_is_read_back() {
     assert_eq!(record.record(), journal.record());
     assert_eq!(record.record().orphans, ["first"]);
     assert_eq!(record.record().plan.wishes.name, "second");
-    let names: Vec<_> = record.record().files().into_iter().map(|f| f.name).collect();
+    let names: Vec<_> = record
+        .record()
+        .files()
+        .into_iter()
+        .map(|f| f.name)
+        .collect();
     assert_eq!(names, ["pkey.pem", "client.pem", "sota.toml"]);
     fs::write(dir.path().join("sql.db"), "old").unwrap();
     let mut journal = record;
@@ -153,7 +158,9 @@ fn it_goes_on_behind_what_was_cut_off() {
     journal.key_ready("csr".into(), None).unwrap();
     let path = dir.path().join(FILE);
     let mut text = fs::read(&path).unwrap();
-    text.extend(b"{\"event\":\"sent\"} and a torn, much longer rest of what was begun to be written");
+    text.extend(
+        b"{\"event\":\"sent\"} and a torn, much longer rest of what was begun to be written",
+    );
     fs::write(&path, &text).unwrap();
     let mut journal = Journal::load(&sota).unwrap().unwrap();
     assert!(matches!(journal.record().progress, Progress::KeyReady(_)));
@@ -173,7 +180,9 @@ fn orphans_survive_a_run_that_gives_up() {
     let mut other = plan(KeyPlace::Software);
     other.identity.uuid = "other".into();
     journal.begin_anew(other).unwrap();
-    journal.key_ready("csr".into(), Some("key 2".into())).unwrap();
+    journal
+        .key_ready("csr".into(), Some("key 2".into()))
+        .unwrap();
     journal.sent().unwrap();
     assert_eq!(journal.record().orphans, ["first"]);
     journal.abandon(false).unwrap();
@@ -214,9 +223,9 @@ fn a_planted_journal() {
         assert!(error.full_message().contains("is damaged"), "{error}");
     }
     for plant in [
-        &(|path| fs::create_dir(path).unwrap()) as &dyn Fn(&std::path::Path),
-        &|path| std::os::unix::fs::symlink("/etc/passwd", path).unwrap(),
-        &|path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+        (|path| fs::create_dir(path).unwrap()) as fn(&std::path::Path),
+        |path| std::os::unix::fs::symlink("/etc/passwd", path).unwrap(),
+        |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
     ] {
         let path = dir.path().join(FILE);
         discard(&sota).unwrap();

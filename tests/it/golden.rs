@@ -1,0 +1,359 @@
+//! What the agent sends: the body of the request and the CSR in it, for every combination of
+//! options that changes them.
+
+use lmp_test_support::answers::signing_server;
+use lmp_test_support::board::{Board, TOKEN};
+use lmp_test_support::scripted::Request;
+use lmp_test_support::tools::tool;
+use serde_json::{Value, json};
+
+const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
+
+/// The request of a registration with these options, which must succeed.
+fn request(board: &Board, arguments: &[&str]) -> Request {
+    let server = signing_server();
+    board.register(&server.url(), arguments).expect(0);
+    server.only_request()
+}
+
+/// The body of a registration with these options and [`UUID`]; its CSR is left out.
+fn body(arguments: &[&str]) -> (Value, String) {
+    let board = Board::new();
+    let mut all = vec!["--uuid", UUID];
+    all.extend(arguments);
+    let mut body = request(&board, &all).json();
+    let csr = body.as_object_mut().unwrap().remove("csr").unwrap();
+    assert!(
+        csr.as_str()
+            .unwrap()
+            .starts_with("-----BEGIN CERTIFICATE REQUEST-----\n")
+    );
+    (body, board.sota().to_str().unwrap().to_owned())
+}
+
+/// The body without its CSR when no option is given, for a board whose directory is `sota`.
+fn default_body(sota: &str) -> Value {
+    json!({
+        "use-ostree-server": "true",
+        "sota-config-dir": sota,
+        "hardware-id": "raspberrypi4-64",
+        "name": UUID,
+        "uuid": UUID,
+        "overrides": {
+            "pacman": {
+                "type": "\"ostree+compose_apps\"",
+                "compose_apps_root": format!("\"{sota}/compose-apps\""),
+                "reset_apps_root": format!("\"{sota}/reset-apps\""),
+                "reset_apps": "\" \"",
+                "tags": "\"main\"",
+            },
+        },
+    })
+}
+
+/// The body with these options is the default one after `change`.
+#[track_caller]
+fn golden(arguments: &[&str], change: impl FnOnce(&mut Value)) {
+    let (body, sota) = body(arguments);
+    let mut expected = default_body(&sota);
+    change(&mut expected);
+    assert_eq!(body, expected, "{arguments:?}");
+}
+
+#[test]
+fn the_defaults() {
+    golden(&[], |_| {});
+}
+
+#[test]
+fn apps() {
+    golden(&["-a", "app1,app2"], |body| {
+        body["overrides"]["pacman"]["compose_apps"] = "\"app1,app2\"".into();
+    });
+    golden(&["--apps", ""], |body| {
+        body["overrides"]["pacman"]["compose_apps"] = "\"\"".into();
+    });
+}
+
+#[test]
+fn restorable_apps() {
+    golden(&["-A", "app3"], |body| {
+        body["overrides"]["pacman"]["reset_apps"] = "\"app3\"".into();
+    });
+    golden(&["-a", "app1", "-A", "app1,app3"], |body| {
+        body["overrides"]["pacman"]["compose_apps"] = "\"app1\"".into();
+        body["overrides"]["pacman"]["reset_apps"] = "\"app1,app3\"".into();
+    });
+}
+
+/// A device that restores nothing says nothing about it.
+#[test]
+fn no_restorable_apps() {
+    golden(&["-A", ""], |body| {
+        let pacman = body["overrides"]["pacman"].as_object_mut().unwrap();
+        pacman.remove("reset_apps");
+        pacman.remove("reset_apps_root");
+    });
+}
+
+#[test]
+fn group_name_hardware_tags_and_proxy() {
+    golden(&["-g", "grp-1"], |body| body["group"] = "grp-1".into());
+    golden(&["-g", ""], |_| {});
+    golden(&["-n", "front door"], |body| {
+        body["name"] = "front door".into();
+    });
+    golden(&["-n", ""], |_| {});
+    golden(&["-i", "intel-corei7-64"], |body| {
+        body["hardware-id"] = "intel-corei7-64".into();
+    });
+    golden(&["-t", "devel,test"], |body| {
+        body["overrides"]["pacman"]["tags"] = "\"devel,test\"".into();
+    });
+    golden(&["--use-ostree-server", "0"], |body| {
+        body["use-ostree-server"] = "false".into();
+    });
+    golden(&["--use-ostree-server", "on"], |_| {});
+}
+
+/// An override is TOML source: what a person typed must not end the string it is in.
+#[test]
+fn quotes_backslashes_and_newlines_stay_inside_their_string() {
+    golden(&["-t", r#"a"b"#], |body| {
+        body["overrides"]["pacman"]["tags"] = r#""a\"b""#.into();
+    });
+    golden(&["-a", r"a\b"], |body| {
+        body["overrides"]["pacman"]["compose_apps"] = r#""a\\b""#.into();
+    });
+    golden(&["-A", "x\nreset_apps_root = 1"], |body| {
+        body["overrides"]["pacman"]["reset_apps"] = r#""x\nreset_apps_root = 1""#.into();
+    });
+    golden(&["-n", "a\"\\\nb"], |body| body["name"] = "a\"\\\nb".into());
+}
+
+/// The body of a production device differs in its CSR alone.
+#[test]
+fn production() {
+    golden(&["-p1"], |_| {});
+    golden(&["--production"], |_| {});
+}
+
+#[test]
+fn everything_at_once() {
+    let arguments = [
+        "-g",
+        "grp",
+        "-n",
+        "nam",
+        "-i",
+        "hw",
+        "-t",
+        "t1,t2",
+        "-a",
+        "a1",
+        "-A",
+        "a2",
+        "-p",
+        "1",
+        "--use-ostree-server=no",
+    ];
+    golden(&arguments, |body| {
+        let sota = body["sota-config-dir"].as_str().unwrap().to_owned();
+        *body = json!({
+            "use-ostree-server": "false",
+            "sota-config-dir": sota,
+            "hardware-id": "hw",
+            "name": "nam",
+            "uuid": UUID,
+            "group": "grp",
+            "overrides": {
+                "pacman": {
+                    "type": "\"ostree+compose_apps\"",
+                    "compose_apps_root": format!("\"{sota}/compose-apps\""),
+                    "compose_apps": "\"a1\"",
+                    "reset_apps_root": format!("\"{sota}/reset-apps\""),
+                    "reset_apps": "\"a2\"",
+                    "tags": "\"t1,t2\"",
+                },
+            },
+        });
+    });
+}
+
+/// `sota-config-dir` is passed on as given, whatever it leads to.
+#[test]
+fn the_directory_is_sent_as_it_was_given() {
+    let board = Board::new();
+    let odd = board.path("sota/../sota");
+    let board = board.with_sota(odd.clone());
+    let sent = request(&board, &[]).json();
+    assert_eq!(sent["sota-config-dir"], odd.to_str().unwrap());
+}
+
+/// Without `--uuid` the device chooses one, says it everywhere, and never the same.
+#[test]
+fn a_uuid_of_its_own() {
+    let uuids = [(); 2].map(|()| {
+        let request = request(&Board::new(), &[]).json();
+        let uuid = request["uuid"].as_str().unwrap().to_owned();
+        assert_eq!(request["name"], uuid.as_str());
+        assert_eq!(
+            uuid::Uuid::try_parse(&uuid).unwrap().get_version_num(),
+            4,
+            "{uuid}"
+        );
+        assert_eq!(uuid, uuid.to_lowercase());
+        uuid
+    });
+    assert_ne!(uuids[0], uuids[1]);
+}
+
+#[test]
+fn the_request_itself() {
+    let board = Board::new();
+    let sent = request(&board, &[]);
+    assert_eq!(
+        (sent.method.as_str(), sent.target.as_str()),
+        ("POST", "/ota/devices/")
+    );
+    assert_eq!(sent.header("content-type"), ["application/json"]);
+    assert_eq!(sent.header("osf-token"), [TOKEN]);
+    assert!(sent.header("authorization").is_empty());
+
+    let board = Board::new();
+    let sent = request(&board, &["-H", "X-Api-Key"]);
+    assert_eq!(sent.header("x-api-key"), [TOKEN]);
+    assert!(sent.header("osf-token").is_empty());
+}
+
+/// update-server's URL has no trailing slash, and another one would be a 404.
+#[test]
+fn the_url_is_used_verbatim() {
+    let server = signing_server();
+    for path in ["/v1/devices", "/v1/devices/", "/sign?x=1"] {
+        let url = format!("http://{}{path}", server.address());
+        Board::new().register(&url, [""; 0]).expect(0);
+        assert_eq!(server.requests().last().unwrap().target, path);
+    }
+}
+
+/// What `openssl req -text` says of the CSR, and its subject as `openssl asn1parse` shows it.
+fn csr(arguments: &[&str]) -> (String, String) {
+    let board = Board::new();
+    let mut all = vec!["--uuid", UUID];
+    all.extend(arguments);
+    let pem = request(&board, &all).json()["csr"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(pem.ends_with("-----END CERTIFICATE REQUEST-----\n") && !pem.contains('\r'));
+    let path = board.path("csr.pem");
+    std::fs::write(&path, pem).unwrap();
+    let path = path.to_str().unwrap();
+    let text = tool(
+        "openssl",
+        ["req", "-in", path, "-noout", "-text", "-verify"],
+    );
+    (text, tool("openssl", ["asn1parse", "-in", path]))
+}
+
+/// The attributes of the subject: name, string type and value, in the order of the DER.
+fn subject(structure: &str) -> Vec<(String, String, String)> {
+    // The subject is the only thing before the public key that holds object identifiers.
+    let (before, _) = structure.split_once(":id-ecPublicKey").unwrap();
+    let primitive = |line: &str| {
+        let (_, rest) = line.split_once("prim:")?;
+        let (kind, value) = rest.split_once(':')?;
+        Some((kind.trim().to_owned(), value.to_owned()))
+    };
+    let primitives: Vec<_> = before.lines().filter_map(primitive).collect();
+    primitives
+        .windows(2)
+        .filter(|pair| pair[0].0 == "OBJECT")
+        .map(|pair| (pair[0].1.clone(), pair[1].0.clone(), pair[1].1.clone()))
+        .collect()
+}
+
+fn attribute(name: &str, value: &str) -> (String, String, String) {
+    (name.into(), "UTF8STRING".into(), value.into())
+}
+
+#[test]
+fn the_signing_request() {
+    let (text, structure) = csr(&[]);
+    assert_eq!(
+        subject(&structure),
+        [
+            attribute("commonName", UUID),
+            attribute("organizationalUnitName", "acme")
+        ]
+    );
+    for words in [
+        "Version: 1 (0x0)",
+        "Public Key Algorithm: id-ecPublicKey",
+        "ASN1 OID: prime256v1",
+        "Signature Algorithm: ecdsa-with-SHA256",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let (_, extensions) = text.split_once("Requested Extensions:\n").unwrap();
+    let (extensions, _) = extensions.split_once("Signature Algorithm").unwrap();
+    let lines: Vec<&str> = extensions
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "X509v3 Key Usage: critical",
+            "Digital Signature",
+            "X509v3 Extended Key Usage: critical",
+            "TLS Web Client Authentication",
+        ]
+    );
+    assert_eq!(text.matches("Requested Extensions").count(), 1);
+    // The very bits of digitalSignature: one byte of seven unused bits.
+    assert!(structure.contains("[HEX DUMP]:03020780"), "{structure}");
+}
+
+#[test]
+fn the_signing_request_of_a_production_device() {
+    for arguments in [&["-p"][..], &["--production=yes"]] {
+        let (_, structure) = csr(arguments);
+        assert_eq!(
+            subject(&structure),
+            [
+                attribute("commonName", UUID),
+                attribute("organizationalUnitName", "acme"),
+                attribute("businessCategory", "production"),
+            ]
+        );
+    }
+}
+
+/// As long as a certificate allows: 64 characters each.
+#[test]
+fn the_signing_request_of_a_long_name() {
+    let long = "é".repeat(32) + &"x".repeat(32);
+    let board = Board::new();
+    let server = signing_server();
+    let arguments = ["--uuid", &long, "--validate-uuid", "0"];
+    board.register(&server.url(), arguments).expect(0);
+    let path = board.path("csr.pem");
+    std::fs::write(&path, server.only_request().json()["csr"].as_str().unwrap()).unwrap();
+    let path = path.to_str().unwrap();
+    let show = [
+        "req",
+        "-in",
+        path,
+        "-noout",
+        "-subject",
+        "-nameopt",
+        "utf8,sep_comma_plus",
+    ];
+    assert_eq!(
+        tool("openssl", show).trim(),
+        format!("subject=CN={long},OU=acme")
+    );
+}

@@ -1,0 +1,294 @@
+//! Whom the agent trusts as a server, and which way it takes to it.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use lmp_test_support::answers::signing_server;
+use lmp_test_support::board::{Board, run};
+use lmp_test_support::factory::Factory;
+use lmp_test_support::pki::Ca;
+
+/// A registration at `factory` that is told nothing about whom to trust.
+fn trusting_nobody(factory: &Factory, board: &Board) -> Command {
+    let mut command = board.command(factory.device_api());
+    command.args(["--start-daemon=0", "--retry-for=0"]);
+    command
+}
+
+/// The same with the factory's own token, so that trust alone decides.
+fn with_token(factory: &Factory, board: &Board) -> Command {
+    std::fs::write(board.path("token"), factory.server.api_token().unwrap()).unwrap();
+    trusting_nobody(factory, board)
+}
+
+#[test]
+fn a_server_of_an_unknown_ca() {
+    let factory = Factory::new();
+    let board = Board::new();
+    let stranger = board.path("stranger.pem");
+    std::fs::write(&stranger, Ca::new("stranger").pem()).unwrap();
+
+    // The system's own store does not know the factory's CA, and neither does another file.
+    let system = with_token(&factory, &board);
+    let mut file = with_token(&factory, &board);
+    file.arg("--ca-file").arg(&stranger);
+    let mut variable = with_token(&factory, &board);
+    variable.env("SSL_CERT_FILE", &stranger);
+    for command in [system, file, variable] {
+        let run = run(command).expect(75);
+        run.says(&[
+            "cannot connect to",
+            "UnknownIssuer",
+            "hint: give --ca-file FILE",
+            "SSL_CERT_FILE",
+        ]);
+        assert!(
+            board.names().is_empty(),
+            "the backend cannot know this device"
+        );
+    }
+    assert!(factory.server.devices().unwrap().is_empty());
+}
+
+#[test]
+fn every_way_to_name_a_ca() {
+    let factory = Factory::new();
+    let ca = factory.server.ca_file();
+    let board = Board::new();
+    let mut command = with_token(&factory, &board);
+    run({
+        command.arg("--ca-file").arg(&ca);
+        command
+    })
+    .expect(0);
+
+    let board = Board::new();
+    let mut command = with_token(&factory, &board);
+    run({
+        command.env("SSL_CERT_FILE", &ca);
+        command
+    })
+    .expect(0);
+
+    // OpenSSL's layout: a directory of files named by the hash of their subject.
+    let board = Board::new();
+    let dir = board.path("certs");
+    std::fs::create_dir(&dir).unwrap();
+    let hash = lmp_test_support::tools::tool(
+        "openssl",
+        ["x509", "-noout", "-hash", "-in", ca.to_str().unwrap()],
+    );
+    std::fs::copy(&ca, dir.join(format!("{}.0", hash.trim()))).unwrap();
+    let mut command = with_token(&factory, &board);
+    run({
+        command.env("SSL_CERT_DIR", &dir);
+        command
+    })
+    .expect(0);
+    assert_eq!(factory.server.devices().unwrap().len(), 3);
+}
+
+/// Also where nobody speaks TLS: the file that somebody named is wrong, and the next address may be
+/// another one.
+#[test]
+fn a_ca_file_that_is_none() {
+    for url in ["https://127.0.0.1:1/", "http://127.0.0.1:1/"] {
+        let board = Board::new();
+        let path = board.path("ca.pem");
+        let register = |words: &str| {
+            for more in [&[][..], &["--dry-run"]] {
+                let file = ["--ca-file", path.to_str().unwrap()];
+                let run = board.register(url, [&file, more].concat());
+                assert!(board.names().is_empty());
+                run.expect(78).says(&["ca.pem", words]);
+            }
+        };
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (text, words) in [
+            (&b""[..], "holds no certificate"),
+            (b"\xff\xfe", "UTF-8"),
+            (damaged.as_bytes(), "damaged"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            register(words);
+        }
+        std::fs::remove_file(&path).unwrap();
+        register("No such file");
+    }
+}
+
+#[test]
+fn a_server_under_another_name() {
+    let factory = Factory::new();
+    let board = Board::new();
+    let mut command = with_token(&factory, &board);
+    // The certificate holds localhost and 127.0.0.1, and Linux answers on all of 127/8.
+    let url = factory.device_api().replace("localhost", "127.0.0.1");
+    command
+        .env("DEVICE_API", url)
+        .arg("--ca-file")
+        .arg(factory.server.ca_file());
+    run(command).expect(0);
+
+    let factory = Factory::with(|options| options.api_listen = "127.0.0.2:0".parse().unwrap());
+    let board = Board::new();
+    let mut command = with_token(&factory, &board);
+    let url = factory.device_api().replace("localhost", "127.0.0.2");
+    command
+        .env("DEVICE_API", url)
+        .arg("--ca-file")
+        .arg(factory.server.ca_file());
+    let run = run(command).expect(75);
+    run.says(&[
+        "cannot connect to",
+        "hint: the server is not the one that the address names",
+    ]);
+    assert!(board.names().is_empty());
+}
+
+/// A proxy that takes CONNECT, as company networks have them. It stops with the process.
+struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn new() -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in socket.incoming() {
+                let log = Arc::clone(&log);
+                std::thread::spawn(move || tunnel(stream.unwrap(), &log));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// Connects a client with the server that it names, and copies in both directions.
+fn tunnel(client: TcpStream, log: &Mutex<Vec<String>>) -> Option<()> {
+    let mut from_client = BufReader::new(client.try_clone().ok()?);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if from_client.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let start = head.lines().next()?.to_owned();
+    log.lock().unwrap().push(head);
+    let target = start
+        .strip_prefix("CONNECT ")?
+        .split(' ')
+        .next()?
+        .to_owned();
+    let server = TcpStream::connect(target).ok()?;
+    (&client)
+        .write_all(b"HTTP/1.1 200 Connected\r\n\r\n")
+        .ok()?;
+    let mut to_server = server.try_clone().ok()?;
+    let back = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut &server, &mut &client);
+        let _ = client.shutdown(std::net::Shutdown::Both);
+    });
+    let _ = std::io::copy(&mut from_client, &mut to_server);
+    let _ = to_server.shutdown(std::net::Shutdown::Both);
+    back.join().ok()
+}
+
+#[test]
+fn https_goes_through_the_proxy() {
+    let factory = Factory::new();
+    for name in ["https_proxy", "HTTPS_PROXY"] {
+        let proxy = Proxy::new();
+        let board = Board::new();
+        let mut command = with_token(&factory, &board);
+        command
+            .env(name, proxy.url())
+            .arg("--ca-file")
+            .arg(factory.server.ca_file());
+        run(command).expect(0);
+        let asked = proxy.asked();
+        assert_eq!(asked.len(), 1, "one connection for the whole registration");
+        assert!(asked[0].starts_with("CONNECT localhost:"), "{asked:?}");
+        let token = factory.server.api_token().unwrap();
+        assert!(
+            !asked[0].contains(token),
+            "the proxy must not see the token"
+        );
+    }
+}
+
+#[test]
+fn no_proxy_is_an_exception() {
+    let factory = Factory::new();
+    for (name, value) in [
+        ("no_proxy", "localhost"),
+        ("NO_PROXY", "localhost"),
+        ("no_proxy", "*"),
+    ] {
+        let proxy = Proxy::new();
+        let board = Board::new();
+        let mut command = with_token(&factory, &board);
+        command.env("https_proxy", proxy.url()).env(name, value);
+        command.arg("--ca-file").arg(factory.server.ca_file());
+        run(command).expect(0);
+        assert!(proxy.asked().is_empty(), "{name}={value}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_down_or_wrong() {
+    let factory = Factory::new();
+    let board = Board::new();
+    let mut command = with_token(&factory, &board);
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    command.env("https_proxy", format!("http://{nobody}"));
+    command.arg("--ca-file").arg(factory.server.ca_file());
+    run(command)
+        .expect(75)
+        .says(&["cannot connect to", "https_proxy"]);
+    assert!(board.names().is_empty());
+}
+
+/// No CA is asked for where no TLS is spoken.
+#[test]
+fn plain_http_needs_no_ca() {
+    let server = signing_server();
+    let board = Board::new();
+    let mut command = board.command(&server.url());
+    command.args(["--start-daemon=0", "--retry-for=0"]);
+    command
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent");
+    run(command).expect(0);
+}
+
+#[test]
+fn a_device_without_any_ca() {
+    let factory = Factory::new();
+    let board = Board::new();
+    let mut command = with_token(&factory, &board);
+    command
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent");
+    run(command)
+        .expect(78)
+        .says(&["no CA certificates to trust", "hint: give --ca-file FILE"]);
+    assert!(board.names().is_empty());
+}

@@ -1,0 +1,96 @@
+//! What builds and packages elsewhere must stay in step with the source: the crate list and version
+//! of the Yocto recipe, and the variables that cross.toml hands into its container.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use lmp_test_support::repository;
+
+const RECIPE: &str = "packaging/yocto/recipes-sota/lmp-device-register/lmp-device-register_git.bb";
+
+fn text(path: &str) -> String {
+    let path = repository(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Variables that the build takes its defaults and its identity from.
+fn build_variables() -> BTreeSet<String> {
+    let settings = text("src/settings.rs");
+    let defaults = settings.split("option_env!(\"").skip(1);
+    let defaults = defaults.map(|rest| rest.split('"').next().unwrap().to_owned());
+    let script = text("build.rs");
+    let watched = script.split("for name in [").nth(1).unwrap();
+    let watched = watched.split(']').next().unwrap().split('"');
+    let watched = watched.filter(|word| word.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+    let watched = watched.filter(|word| !word.is_empty()).map(str::to_owned);
+    defaults.chain(watched).collect()
+}
+
+#[test]
+fn the_recipe_fetches_the_crates_of_the_lock_file() {
+    let output = Command::new(repository("scripts/yocto-crates"))
+        .arg("--check")
+        .output()
+        .expect("scripts/yocto-crates runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_recipe_names_the_version_and_the_compiler_of_the_manifest() {
+    let recipe = text(RECIPE);
+    let version = format!("PV = \"{}+git\"", env!("CARGO_PKG_VERSION"));
+    assert!(recipe.contains(&version), "{RECIPE} lacks {version}");
+    let rust = format!(
+        "LMP_DEVICE_REGISTER_RUST = \"{}\"",
+        env!("CARGO_PKG_RUST_VERSION")
+    );
+    assert!(recipe.contains(&rust), "{RECIPE} lacks {rust}");
+}
+
+#[test]
+fn the_recipe_pins_the_licence_texts() {
+    let recipe = text(RECIPE);
+    for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        let path = repository(name);
+        let output = Command::new("md5sum").arg(path).output().unwrap();
+        let sum = String::from_utf8(output.stdout).unwrap();
+        let pinned = format!("file://{name};md5={}", sum.split(' ').next().unwrap());
+        assert!(recipe.contains(&pinned), "{RECIPE} lacks {pinned}");
+    }
+}
+
+#[test]
+fn the_recipe_sets_every_build_variable() {
+    let recipe = text(RECIPE);
+    // The epoch is Yocto's own: it exports SOURCE_DATE_EPOCH to every task.
+    for name in build_variables() {
+        let exported = format!("export {name}");
+        assert!(
+            name == "SOURCE_DATE_EPOCH" || recipe.contains(&exported),
+            "{RECIPE} lacks {exported}"
+        );
+    }
+}
+
+#[test]
+fn the_container_build_sees_every_build_variable() {
+    let config: toml_edit::DocumentMut = text("cross.toml").parse().unwrap();
+    let passed = config["build"]["env"]["passthrough"].as_array().unwrap();
+    let passed = passed.iter().map(|name| name.as_str().unwrap().to_owned());
+    assert_eq!(passed.collect::<BTreeSet<_>>(), build_variables());
+    let targets = config["target"].as_table().unwrap();
+    let targets: Vec<_> = targets.iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        targets,
+        [
+            "aarch64-unknown-linux-gnu",
+            "armv7-unknown-linux-gnueabihf",
+            "x86_64-unknown-linux-gnu"
+        ]
+    );
+}
