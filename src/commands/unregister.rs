@@ -14,6 +14,9 @@ use crate::sota::journal;
 
 mod token;
 
+/// What a registration writes.
+const OURS: [&str; 5] = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
+
 /// Removes the registration in `sota_dir`, one that was begun too, its objects on a token first.
 /// Returns what was removed, nothing if there was no registration. Asks on a terminal unless `yes`.
 ///
@@ -61,6 +64,7 @@ pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<P
     for name in installed.iter().filter(|name| *name != CONFIGURATION) {
         sota.remove(name)?;
     }
+    sota.remove_temporary(OURS.into_iter())?;
     sota.sync()?;
     sota.remove(CONFIGURATION)?;
     sota.sync()?;
@@ -70,9 +74,8 @@ pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<P
 /// The files of a registration that are there: ours, and the update client's database, whose
 /// presence alone makes a device count as registered.
 fn installed(sota: &Directory) -> Result<Vec<String>> {
-    let ours = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
     let mut found = Vec::new();
-    for name in ours.into_iter().chain(DATABASE_FILES) {
+    for name in OURS.into_iter().chain(DATABASE_FILES) {
         if sota.has(name)? {
             found.push(name.to_owned());
         }

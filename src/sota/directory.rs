@@ -178,6 +178,14 @@ impl Directory {
         }
     }
 
+    /// Removes what a write of these files left that was cut off.
+    pub(crate) fn remove_temporary<'a>(
+        &self,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
+        names.try_for_each(|name| self.remove(&format!("{name}{TEMPORARY}")))
+    }
+
     /// Removes an empty directory if it is there.
     pub(crate) fn remove_directory(&self, name: &str) -> Result<()> {
         match retry_on_intr(|| fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)) {

@@ -204,10 +204,12 @@ impl<'a> Journal<'a> {
     /// Writes the files into the sota directory, `sota.toml` last and alone. Running again does it
     /// again.
     pub(crate) fn install(&mut self) -> Result<()> {
-        let Progress::Received(request, installation) = &self.record.progress else {
-            return Ok(());
-        };
         let mut files = self.record.files();
+        let Progress::Received(request, installation) = &self.record.progress else {
+            return self
+                .sota
+                .remove_temporary(files.iter().map(|file| &*file.name));
+        };
         let last = files.pop();
         for file in &files {
             self.install_file(file)?;
@@ -286,38 +288,25 @@ fn read(sota: &Directory) -> Result<Option<(Log, Record)>> {
     }
 }
 
-/// A run may have been cut off after `sota.toml` had appeared: then it is complete. One that is
-/// neither ours nor the one to be replaced was changed since, by the configuration daemon.
+/// A run may have been cut off after `sota.toml` had appeared: then it is complete. The
+/// configuration daemon may have changed that file since.
 fn committed(sota: &Directory, record: Record) -> Result<Record> {
     let Progress::Received(request, installation) = &record.progress else {
         return Ok(record);
     };
-    let in_place = |name: &str, text: &Secret| -> Result<bool> {
-        let found = sota.read_secret(name, ANSWER_LIMIT)?;
-        Ok(found.is_some_and(|found| **found == *text.expose().as_bytes()))
-    };
-    let mut complete = true;
     for file in record.files() {
-        if file.name == CONFIGURATION {
-            let found = sota.read_secret(CONFIGURATION, ANSWER_LIMIT)?;
-            let found = found.map(|text| sha256(&text));
-            let ours = found.as_deref() == Some(&sha256(file.text.expose().as_bytes()));
-            if ours {
-                complete = true;
-                break;
-            }
-            complete &= found.is_some() && found != installation.replaces;
-        } else {
-            complete &= in_place(&file.name, &file.text)?;
+        let found = sota.read_secret(&file.name, ANSWER_LIMIT)?;
+        let found = found.map(|text| sha256(&text));
+        let is_in_place = found.as_deref() == Some(&sha256(file.text.expose().as_bytes()));
+        let was_changed =
+            file.name == CONFIGURATION && found.is_some() && found != installation.replaces;
+        if !is_in_place && !was_changed {
+            return Ok(record);
         }
     }
-    Ok(if complete {
-        Record {
-            progress: Progress::Installed(request.clone(), installation.clone()),
-            ..record
-        }
-    } else {
-        record
+    Ok(Record {
+        progress: Progress::Installed(request.clone(), installation.clone()),
+        ..record
     })
 }
 

@@ -245,12 +245,19 @@ impl Board {
             name => name.as_str().unwrap().to_owned(),
         };
         let journal = fs::read(self.sota().join(JOURNAL)).ok()?;
-        let installed = fs::read(self.sota().join("sota.toml")).unwrap_or_default();
-        let is_ours = !installed.is_empty()
-            && journal
-                .windows(installed.len())
-                .any(|part| part == installed);
-        Some(if is_ours {
+        let is_in_place = |name: &str| {
+            let file = fs::read(self.sota().join(name)).unwrap_or_default();
+            !file.is_empty() && journal.windows(file.len()).any(|part| part == file)
+        };
+        let files = [
+            "pkey.pem",
+            "client.pem",
+            "client.chained",
+            "root.crt",
+            "sota.toml",
+        ];
+        let mut files = files.iter().skip(self.token.iter().count());
+        Some(if files.all(|name| is_in_place(name)) {
             "installed".to_owned()
         } else {
             name

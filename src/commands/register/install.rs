@@ -102,8 +102,8 @@ pub(super) fn install(
                 &DeviceCertificate::from_pem(text).map_err(Error::answer)?,
             )?;
         }
-        journal.install()?;
     }
+    journal.install()?;
     let registered = describe(sota, journal.record())?;
     // The device is registered whatever happens now; the next run cleans up what is left.
     let retired = match &place {
