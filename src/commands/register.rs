@@ -171,7 +171,9 @@ fn staged_key(journal: &Journal) -> Result<DeviceKey> {
     let pem = journal.staged(PRIVATE_KEY, KEY_LIMIT)?;
     let pem = std::str::from_utf8(&pem)
         .map_err(|_| Error::configuration("the key in the journal is damaged"))?;
-    SoftwareKey::from_pem(pem).map(DeviceKey::software)
+    SoftwareKey::from_pem(pem)
+        .map(DeviceKey::software)
+        .map_err(Error::configuration)
 }
 
 fn check_space(sota: &Directory) -> Result<()> {

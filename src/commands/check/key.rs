@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::facts::{Facts, needed};
 use super::finding::Outcome;
 use crate::board::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Access, Ids, Token};
 use crate::key::{DeviceKey, SoftwareKey};
@@ -22,7 +22,7 @@ pub(super) fn private_key(facts: &mut Facts<'_>) -> Result<Outcome> {
         key_on_token(token, ids, certificate)?
     } else {
         let pem = required_text(needed(facts.sota.as_ref())?, PRIVATE_KEY)?;
-        DeviceKey::software(SoftwareKey::from_pem(&pem)?)
+        DeviceKey::software(SoftwareKey::from_pem(&pem).map_err(Error::configuration)?)
     };
     facts.key = Some(Arc::new(key));
     Ok(Outcome::of(warnings))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
 use crate::settings::sources;
 use crate::sota::directory::Directory;
@@ -13,7 +13,7 @@ use crate::sota::journal::{Journal, KeyPlace};
 /// `pin_file` is needed only for the latter; it says where the user PIN is.
 ///
 /// # Errors
-/// [`Kind::Token`] if the token does not let them go; nothing else has been removed then.
+/// [`Kind::Token`](crate::error::Kind::Token) if the token does not let them go; nothing else has been removed then.
 pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
@@ -68,8 +68,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
         Configuration::Sound(configuration) => Ok(token_settings(&configuration)
             .map_err(keep_hint)?
             .map(|(settings, _)| settings)),
-        Configuration::Damaged(_) => Err(keep_hint(Error::new(
-            Kind::Configuration,
+        Configuration::Damaged(_) => Err(keep_hint(Error::configuration(
             "sota.toml is damaged, so nobody knows whether there is a token",
         ))),
     }
