@@ -178,6 +178,12 @@ impl Error {
         Self::new(Kind::Answer, flaw)
     }
 
+    /// A token that is unavailable or refuses.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn token(flaw: impl Into<Flaw>) -> Self {
+        Self::new(Kind::Token, flaw)
+    }
+
     /// A state that this program should never reach.
     pub(crate) fn bug(flaw: impl Into<Flaw>) -> Self {
         Self::new(Kind::Bug, flaw).hint("this is a bug: please report it with the output above")

@@ -16,7 +16,7 @@ use crate::sota::installed::unusable;
 /// The path that every device may read (TUF's first root metadata).
 const PROBE: &str = "/repo/1.root.json";
 
-pub(super) fn gateway(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn gateway(facts: &mut Facts) -> Result<Outcome> {
     let Some(timeouts) = facts.timeouts else {
         return Ok(Outcome::Skipped("--offline"));
     };

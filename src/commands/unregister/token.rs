@@ -11,9 +11,7 @@ use crate::sota::journal::{Journal, KeyPlace};
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
 /// `pin_file` is needed only for the latter; it says where the user PIN is.
-///
-/// # Errors
-/// [`Kind::Token`](crate::error::Kind::Token) if the token does not let them go; nothing else has been removed then.
+/// If the token does not let them go, nothing else has been removed.
 pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
