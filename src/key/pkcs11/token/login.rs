@@ -17,8 +17,7 @@ const UNUSABLE: &str = "unusable";
 
 impl Token {
     /// Logs the user in, unless that was done; a blank token is initialised first. Returns what a
-    /// person should know.
-    /// A PIN that was refused is not tried again.
+    /// person should know. A PIN that was refused is not tried again.
     pub(crate) fn log_in(&mut self) -> Result<Vec<String>> {
         match self.login {
             Login::Done => return Ok(Vec::new()),
