@@ -170,10 +170,10 @@ fn ask_again(
 fn staged_key(journal: &Journal) -> Result<DeviceKey> {
     let pem = journal.staged(PRIVATE_KEY, KEY_LIMIT)?;
     let pem = std::str::from_utf8(&pem)
-        .map_err(|_| Error::configuration("the key in the journal is damaged"))?;
+        .map_err(|_| Error::registration("the key in the journal is damaged"))?;
     SoftwareKey::from_pem(pem)
         .map(DeviceKey::software)
-        .map_err(Error::configuration)
+        .map_err(Error::registration)
 }
 
 fn check_space(sota: &Directory) -> Result<()> {

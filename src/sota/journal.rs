@@ -120,7 +120,7 @@ impl Journal {
 
     fn damaged(&self, name: &str) -> Error {
         let path = self.directory.path();
-        Error::configuration(format!("the journal {path:?} lacks {name}"))
+        Error::registration(format!("the journal {path:?} lacks {name}"))
             .hint("give that registration up: lmp-device-register unregister")
     }
 
@@ -265,7 +265,7 @@ fn read_state(directory: &Directory) -> Result<Option<State>> {
     };
     let path = directory.path().join(STATE);
     let unusable = |what: &str| {
-        Error::configuration(format!("the journal {path:?} {what}")).hint(
+        Error::registration(format!("the journal {path:?} {what}")).hint(
             "finish with the version that wrote it, or give that registration up: \
              lmp-device-register unregister",
         )

@@ -36,7 +36,7 @@ pub(super) fn gateway(facts: &mut Facts) -> Result<Outcome> {
 fn probe(server: &str, trust: &Trust, identity: ClientIdentity, timeouts: Timeouts) -> Result<u16> {
     let url = format!("{}{PROBE}", server.trim_end_matches('/'));
     let url = Url::parse(&url).map_err(|cause| {
-        Error::configuration(format!("tls.server is {server:?}, which is no URL")).because(cause)
+        Error::registration(format!("tls.server is {server:?}, which is no URL")).because(cause)
     })?;
     let key = Arc::clone(&identity.key.0);
     let client = Client::new(&[&url], trust, Some(identity), timeouts)?;

@@ -22,7 +22,7 @@ pub(super) fn private_key(facts: &mut Facts) -> Result<Outcome> {
         key_on_token(token, ids, certificate)?
     } else {
         let pem = required_text(needed(facts.sota.as_ref())?, PRIVATE_KEY)?;
-        DeviceKey::software(SoftwareKey::from_pem(&pem).map_err(Error::configuration)?)
+        DeviceKey::software(SoftwareKey::from_pem(&pem).map_err(Error::registration)?)
     };
     facts.key = Some(Arc::new(key));
     Ok(Outcome::of(warnings))

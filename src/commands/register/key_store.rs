@@ -41,7 +41,7 @@ impl<'a> Hsm<'a> {
     fn token_settings(&self) -> Result<&'a TokenSettings> {
         match &self.settings.key {
             KeySetting::Token(settings) => Ok(settings),
-            KeySetting::Software => Err(Error::configuration(
+            KeySetting::Software => Err(Error::setting(
                 "an interrupted registration has its key on a token",
             )
             .hint(
@@ -63,7 +63,7 @@ impl<'a> Hsm<'a> {
             }) = place
             {
                 if (module, label) != (&settings.module, &settings.choice.label) {
-                    return Err(Error::configuration(format!(
+                    return Err(Error::setting(format!(
                         "an interrupted registration has its key on the token {label:?} of {module:?}"
                     ))
                     .hint("run again with that --hsm-module and --hsm-token-label"));
@@ -178,7 +178,7 @@ impl<'a> Hsm<'a> {
         };
         let pem = journal.received(CERTIFICATE, sota, ANSWER_LIMIT)?;
         let pem = String::from_utf8(pem)
-            .map_err(|_| Error::configuration("client.pem in the journal is not UTF-8 text"))?;
+            .map_err(|_| Error::registration("client.pem in the journal is not UTF-8 text"))?;
         let certificate = DeviceCertificate::from_pem(&pem).map_err(Error::answer)?;
         if self.open(Some(place))?.has_certificate(ids, &certificate)? {
             return Ok(());

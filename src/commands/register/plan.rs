@@ -103,7 +103,7 @@ fn check_same(settings: &Settings, state: &State) -> Result<()> {
     };
     match difference {
         None => Ok(()),
-        Some(difference) => Err(Error::configuration(format!(
+        Some(difference) => Err(Error::setting(format!(
             "an interrupted registration was begun with {difference}"
         ))
         .hint(
@@ -165,7 +165,7 @@ pub(super) fn beginning(
 ) -> Result<Beginning> {
     let Identity { uuid, origin } = identity;
     let sota_dir = settings.sota_dir.to_str().ok_or_else(|| {
-        Error::configuration(format!("{:?} is no UTF-8 path", settings.sota_dir))
+        Error::setting(format!("{:?} is no UTF-8 path", settings.sota_dir))
             .hint("give --sota-dir DIR with a plain name")
     })?;
     Ok(Beginning {

@@ -66,7 +66,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
         Configuration::Sound(configuration) => Ok(token_settings(&configuration)
             .map_err(keep_hint)?
             .map(|(settings, _)| settings)),
-        Configuration::Damaged(_) => Err(keep_hint(Error::configuration(
+        Configuration::Damaged(_) => Err(keep_hint(Error::registration(
             "sota.toml is damaged, so nobody knows whether there is a token",
         ))),
     }
@@ -83,13 +83,11 @@ fn settings_of(place: KeyPlace, pin_file: Option<&Path>) -> Result<TokenSettings
         return Err(Error::bug("a token was expected"));
     };
     let pin = sources::hsm_pin_of(pin_file)?.ok_or_else(|| {
-        Error::configuration(
-            "an interrupted registration made a key on a token, and there is no PIN",
-        )
-        .hint(
-            "give --hsm-pin-file FILE, or --keep-token to leave the key where it is, or finish \
+        Error::setting("an interrupted registration made a key on a token, and there is no PIN")
+            .hint(
+                "give --hsm-pin-file FILE, or --keep-token to leave the key where it is, or finish \
                  that registration",
-        )
+            )
     })?;
     Ok(TokenSettings {
         module,

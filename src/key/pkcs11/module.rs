@@ -126,11 +126,9 @@ fn check_file(path: &Path) -> Result<()> {
     let is_file = std::fs::metadata(path).map(|facts| facts.is_file());
     let error = match is_file {
         Ok(true) => return Ok(()),
-        Ok(false) => {
-            Error::configuration(format!("the PKCS#11 library {path:?} is no regular file"))
-        }
+        Ok(false) => Error::setting(format!("the PKCS#11 library {path:?} is no regular file")),
         Err(cause) => {
-            Error::configuration(format!("there is no PKCS#11 library {path:?}")).because(cause)
+            Error::setting(format!("there is no PKCS#11 library {path:?}")).because(cause)
         }
     };
     Err(error.hint("install it, or give --hsm-module /path/of/the/library.so"))
