@@ -1,5 +1,5 @@
 //! The machine: what it says of itself, its clock, this process's limits, the update client. Never
-//! writes a file and never decides what a finding means.
+//! writes a file and never changes a registration.
 
 pub(crate) mod clock;
 pub(crate) mod facts;

@@ -76,7 +76,7 @@ fn complete(words: Vec<OsString>, typed: CommandLine) -> Result<(CommandLine, Or
         origins,
     } = layers.complete(&words, &sources::options_of_environment())?;
     let mut line = args::parse(words.into_iter().chain(added)).map_err(|_| {
-        Error::configuration("the settings of files and the command line contradict each other")
+        Error::setting("the settings of files and the command line contradict each other")
             .hint("compare them: lmp-device-register --dry-run --verbose")
     })?;
     line.add_secrets(secrets);

@@ -33,7 +33,7 @@ pub enum Kind {
     Refused,
     /// 401, 403, or the person said no (77, `EX_NOPERM`).
     Unauthorised,
-    /// A setting is missing or wrong (78, `EX_CONFIG`).
+    /// A setting, or a registration on this device, is missing or wrong (78, `EX_CONFIG`).
     Configuration,
 }
 
@@ -169,13 +169,24 @@ impl Error {
     }
 
     /// A wrong or missing setting.
-    pub(crate) fn configuration(flaw: impl Into<Flaw>) -> Self {
+    pub(crate) fn setting(flaw: impl Into<Flaw>) -> Self {
+        Self::new(Kind::Configuration, flaw)
+    }
+
+    /// A registration on this device, complete or begun, that cannot be used.
+    pub(crate) fn registration(flaw: impl Into<Flaw>) -> Self {
         Self::new(Kind::Configuration, flaw)
     }
 
     /// An answer of the backend that is not installed.
     pub(crate) fn answer(flaw: impl Into<Flaw>) -> Self {
         Self::new(Kind::Answer, flaw)
+    }
+
+    /// A token that is unavailable or refuses.
+    #[cfg(feature = "pkcs11")]
+    pub(crate) fn token(flaw: impl Into<Flaw>) -> Self {
+        Self::new(Kind::Token, flaw)
     }
 
     /// A state that this program should never reach.

@@ -42,8 +42,7 @@ pub(crate) fn authorise<'a>(
             (AUTHORIZATION.as_str(), bearer(&grant(base).obtain()?))
         }
     };
-    let unusable =
-        || Error::configuration("the token or the name of its header cannot be sent in HTTP");
+    let unusable = || Error::setting("the token or the name of its header cannot be sent in HTTP");
     let name = HeaderName::try_from(name).map_err(|_| unusable())?;
     let mut value = HeaderValue::from_str(value.expose()).map_err(|_| unusable())?;
     value.set_sensitive(true);

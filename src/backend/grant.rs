@@ -134,7 +134,7 @@ impl DeviceGrant<'_> {
     fn endpoint(&self, name: &str) -> Result<Url> {
         let text = format!("{}/{name}/", self.base.as_str().trim_end_matches('/'));
         Url::parse(&text).map_err(|cause| {
-            Error::configuration(format!("{text:?} is no URL"))
+            Error::setting(format!("{text:?} is no URL"))
                 .because(cause)
                 .hint("check OAUTH_BASE")
         })

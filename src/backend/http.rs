@@ -58,7 +58,7 @@ impl Trust {
                 let found = rustls_native_certs::load_native_certs();
                 let (added, _) = store.add_parsable_certificates(found.certs);
                 if added == 0 {
-                    let error = Error::configuration("this device has no CA certificates to trust");
+                    let error = Error::setting("this device has no CA certificates to trust");
                     return Err(match found.errors.into_iter().next() {
                         Some(cause) => error.because(cause),
                         None => error,
@@ -69,7 +69,7 @@ impl Trust {
             Trust::File(path) => {
                 for root in read_roots(path)? {
                     store.add(root).map_err(|cause| {
-                        Error::configuration(format!("{path:?} holds a damaged certificate"))
+                        Error::setting(format!("{path:?} holds a damaged certificate"))
                             .because(cause)
                     })?;
                 }
@@ -77,7 +77,7 @@ impl Trust {
             Trust::Roots(roots) => {
                 for root in roots {
                     store.add(root.clone()).map_err(|cause| {
-                        Error::configuration("root.crt holds a damaged certificate").because(cause)
+                        Error::setting("root.crt holds a damaged certificate").because(cause)
                     })?;
                 }
             }
@@ -177,7 +177,7 @@ impl Client {
             .user_agent(concat!("lmp-device-register/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|cause| {
-                Error::configuration("the HTTP client could not be set up")
+                Error::setting("the HTTP client could not be set up")
                     .because(cause)
                     .hint("look at https_proxy, http_proxy and no_proxy")
             })?;
@@ -372,9 +372,9 @@ fn has_tls_proxy() -> bool {
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let text = read_text(path, CA_FILE_LIMIT)?;
     let roots = certificate::certificates(&text)
-        .map_err(|flaw| Error::configuration(flaw).context(format_args!("{path:?}")))?;
+        .map_err(|flaw| Error::setting(flaw).context(format_args!("{path:?}")))?;
     if roots.is_empty() {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "{path:?} holds no certificate in PEM"
         )));
     }

@@ -25,7 +25,7 @@ pub(crate) fn forbid_core_dumps() {
 pub(crate) fn lock_memory() -> Result<()> {
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     rustix::mm::mlockall(flags).map_err(|cause| {
-        Error::configuration("the memory could not be locked")
+        Error::setting("the memory could not be locked")
             .because(std::io::Error::from(cause))
             .hint("raise RLIMIT_MEMLOCK, or give --mlock-all 0")
     })

@@ -18,62 +18,26 @@ use finding::{Finding, Outcome};
 
 pub(crate) use facts::Device;
 
-/// One question about a registration.
-struct Check {
-    name: &'static str,
-    /// The earlier checks without which this one cannot be answered.
-    needs: &'static [&'static str],
-    run: fn(&mut Facts<'_>) -> Result<Outcome>,
-}
+/// One question about a registration: its name, the earlier ones without which it cannot be
+/// answered, and how it is.
+struct Check(
+    &'static str,
+    &'static [&'static str],
+    fn(&mut Facts) -> Result<Outcome>,
+);
 
-/// In the order in which their failures count.
+/// In the order in which their failures count. No PIN is given away for a registration that is none.
+#[rustfmt::skip]
 const CHECKS: [Check; 9] = [
-    Check {
-        name: "directory",
-        needs: &[],
-        run: files::directory,
-    },
-    Check {
-        name: "sota.toml",
-        needs: &["directory"],
-        run: files::configuration,
-    },
-    Check {
-        name: "client.pem",
-        needs: &["directory"],
-        run: files::certificate,
-    },
-    Check {
-        // No PIN is given away for a registration that is none.
-        name: "private key",
-        needs: &["sota.toml", "client.pem"],
-        run: key::private_key,
-    },
-    Check {
-        name: "key of the certificate",
-        needs: &["private key"],
-        run: key::pair,
-    },
-    Check {
-        name: "validity",
-        needs: &["client.pem"],
-        run: key::validity,
-    },
-    Check {
-        name: "root.crt",
-        needs: &["directory"],
-        run: files::roots,
-    },
-    Check {
-        name: "interrupted registration",
-        needs: &["directory"],
-        run: files::journal,
-    },
-    Check {
-        name: "Device Gateway",
-        needs: &["key of the certificate", "validity", "root.crt"],
-        run: gateway::gateway,
-    },
+    Check("directory", &[], files::directory),
+    Check("sota.toml", &["directory"], files::configuration),
+    Check("client.pem", &["directory"], files::certificate),
+    Check("private key", &["sota.toml", "client.pem"], key::private_key),
+    Check("key of the certificate", &["private key"], key::pair),
+    Check("validity", &["client.pem"], key::validity),
+    Check("root.crt", &["directory"], files::roots),
+    Check("interrupted registration", &["directory"], files::journal),
+    Check("Device Gateway", &["key of the certificate", "validity", "root.crt"], gateway::gateway),
 ];
 
 /// What `check` found.
@@ -107,17 +71,18 @@ impl Health {
 pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Health {
     // Best effort: where it is refused, checking is still worth it.
     let _ = process::lock_memory();
-    let mut facts = Facts::new(sota_dir, (!offline).then_some(timeouts));
+    let mut facts = Facts {
+        sota_dir: sota_dir.to_owned(),
+        timeouts: (!offline).then_some(timeouts),
+        ..Facts::default()
+    };
     let mut findings = Vec::new();
-    for Check { name, needs, run } in &CHECKS {
+    for Check(check, needs, run) in CHECKS {
         let outcome = match obstacle(&findings, needs) {
             Some(earlier) => Outcome::Skipped(earlier),
             None => run(&mut facts).unwrap_or_else(Outcome::Failed),
         };
-        findings.push(Finding {
-            check: name,
-            outcome,
-        });
+        findings.push(Finding { check, outcome });
     }
     Health {
         findings,

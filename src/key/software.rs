@@ -8,7 +8,7 @@ use p256::pkcs8::DecodePrivateKey as _;
 use zeroize::Zeroizing;
 
 use super::point::POINT_BYTES;
-use crate::error::{Error, Result};
+use crate::error::{Error, Flaw, Result};
 
 /// A private key in memory; wiped on drop. With its public key, which takes as long to compute as a
 /// signature.
@@ -26,14 +26,14 @@ impl SoftwareKey {
     }
 
     /// Reads `EC PRIVATE KEY` (SEC1) or `PRIVATE KEY` (PKCS#8) PEM; an error does not quote it.
-    pub(crate) fn from_pem(pem: &str) -> Result<Self> {
+    pub(crate) fn from_pem(pem: &str) -> Result<Self, Flaw> {
         // OpenSSL's ecparam writes the curve's parameters as a block of its own before the key.
         let start = pem.find("-----BEGIN EC PRIVATE KEY").unwrap_or(0);
         SecretKey::from_sec1_pem(&pem[start..])
             .ok()
             .or_else(|| SecretKey::from_pkcs8_pem(pem).ok())
             .map(|key| Self(key.into()))
-            .ok_or_else(|| Error::configuration("the private key is no EC P-256 key in PEM"))
+            .ok_or_else(|| Flaw::new("the private key is no EC P-256 key in PEM"))
     }
 
     /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop.

@@ -13,14 +13,14 @@ pub(super) fn not_empty(value: Option<String>) -> Option<String> {
 }
 
 pub(super) fn missing(what: &str, remedy: &'static str) -> Error {
-    Error::configuration(format!("no {what} is set")).hint(format!("give {remedy}"))
+    Error::setting(format!("no {what} is set")).hint(format!("give {remedy}"))
 }
 
 pub(super) fn check_factory(factory: Option<String>) -> Result<String> {
     let remedy = "--factory NAME, DEVICE_FACTORY, or LMP_FACTORY in os-release";
     let factory = factory.ok_or_else(|| missing("factory", remedy))?;
     if factory.is_empty() || factory == "lmp" {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "the factory {factory:?} is none that a device can be registered with"
         ))
         .hint(format!("give {remedy}")));
@@ -33,12 +33,12 @@ pub(super) fn check_factory(factory: Option<String>) -> Result<String> {
 fn check_subject(what: &str, text: &str) -> Result<()> {
     let length = text.chars().count();
     if length > NAME_LIMIT {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "the {what} has {length} characters; a certificate holds at most {NAME_LIMIT}"
         )));
     }
     if text.chars().any(char::is_control) {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "the {what} {text:?} has a control character"
         )));
     }
@@ -51,11 +51,11 @@ fn check_subject(what: &str, text: &str) -> Result<()> {
 /// Empty, too long, with control characters, or (if `strict`) not 8-4-4-4-12 hex digits.
 pub(crate) fn check_uuid(uuid: &str, strict: bool) -> Result<()> {
     if uuid.is_empty() {
-        return Err(Error::configuration("the UUID is empty"));
+        return Err(Error::setting("the UUID is empty"));
     }
     check_subject("UUID", uuid)?;
     if strict && !is_uuid(uuid) {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "{uuid:?} is no UUID: it takes 8-4-4-4-12 hexadecimal digits"
         ))
         .hint("give --validate-uuid 0 if the backend takes other identifiers"));
@@ -72,7 +72,7 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 /// A URL that HTTP can be spoken to.
 pub(super) fn check_url(what: &str, text: &str) -> Result<Url> {
     let wrong = |reason: &str| {
-        Error::configuration(format!("{what} is {text:?}, which {reason}")).hint(format!(
+        Error::setting(format!("{what} is {text:?}, which {reason}")).hint(format!(
             "set {what} to an address like https://api.example.com/ota/devices/"
         ))
     };
@@ -82,7 +82,7 @@ pub(super) fn check_url(what: &str, text: &str) -> Result<Url> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
-            Error::configuration(format!("{what} holds a user name or password"))
+            Error::setting(format!("{what} holds a user name or password"))
                 .hint("give the token with --api-token-file"),
         );
     }

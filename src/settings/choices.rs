@@ -36,7 +36,7 @@ pub(super) fn production(
         None => None,
         Some((_, Ok(value))) => Some((value, Origin::Build("PRODUCTION"))),
         Some((word, Err(_))) => {
-            return Err(Error::configuration(format!(
+            return Err(Error::setting(format!(
                 "this program was built with PRODUCTION={word:?}, which is no BOOL word"
             )));
         }
@@ -68,7 +68,7 @@ pub(super) fn authorisation(
         .unwrap_or_default();
     if reqwest::header::HeaderName::try_from(header.as_str()).is_err() {
         return Err(
-            Error::configuration(format!("{header:?} is no name of an HTTP header"))
+            Error::setting(format!("{header:?} is no name of an HTTP header"))
                 .hint("give --api-token-header NAME"),
         );
     }
@@ -83,7 +83,7 @@ pub(super) fn authorisation(
             .bytes()
             .all(|byte| (0x20..0x7f).contains(&byte))
         {
-            return Err(Error::configuration(
+            return Err(Error::setting(
                 "the API token has a line break or another character that no header may hold",
             )
             .hint("give the token alone, on one line"));

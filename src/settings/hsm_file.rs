@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Result<HsmFile> {
             continue;
         }
         let wrong = |what: String| {
-            Error::configuration(format!("line {number} {what}")).hint(
+            Error::setting(format!("line {number} {what}")).hint(
                 "it takes HSM_MODULE=, HSM_PIN= and HSM_SOPIN=, each once, with plain or quoted \
                  values",
             )
@@ -69,7 +69,7 @@ pub fn parse(text: &str) -> Result<HsmFile> {
     let [module, pin, so_pin] = found;
     let required = |value: Option<Secret>, name: &str| {
         value.ok_or_else(|| {
-            Error::configuration(format!("{name} is missing"))
+            Error::setting(format!("{name} is missing"))
                 .hint("set HSM_MODULE, HSM_PIN and HSM_SOPIN; no software key is made instead")
         })
     };

@@ -124,7 +124,7 @@ pub(crate) struct Additions {
 }
 
 fn contradiction(name: &str, origin: &Origin) -> Error {
-    Error::configuration(format!("{origin} sets both {} and {name}", slot(name)))
+    Error::setting(format!("{origin} sets both {} and {name}", slot(name)))
         .hint("leave one of them out")
 }
 
@@ -184,7 +184,7 @@ fn check_alone(matches: &ArgMatches, name: &str, word: &OsString, origin: &Origi
     match args::matches(words) {
         Ok(_) => Ok(()),
         Err(_) => Err(
-            Error::configuration(format!("{name} has no usable value in {origin}")).hint(format!(
+            Error::setting(format!("{name} has no usable value in {origin}")).hint(format!(
                 "look at its description: {} --help",
                 env!("CARGO_PKG_NAME")
             )),
@@ -207,7 +207,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Layer> {
                 .count()
                 + 1
         });
-        Error::configuration(format!(
+        Error::setting(format!(
             "{path:?} is no TOML: line {line}: {}",
             cause.message()
         ))
@@ -217,13 +217,13 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Layer> {
     // By value, so that a PIN is moved and not copied.
     for (name, item) in document.into_table() {
         if !known.contains(&name) {
-            return Err(Error::configuration(format!(
-                "{path:?} sets {name:?}, which is no option"
-            ))
-            .hint("use the names of the long options: lmp-device-register --help"));
+            return Err(
+                Error::setting(format!("{path:?} sets {name:?}, which is no option"))
+                    .hint("use the names of the long options: lmp-device-register --help"),
+            );
         }
         let value = plain_value(item).ok_or_else(|| {
-            Error::configuration(format!("{path:?}: {name} is no text, number or boolean"))
+            Error::setting(format!("{path:?}: {name} is no text, number or boolean"))
         })?;
         values.insert(name, value);
     }

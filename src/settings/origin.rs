@@ -109,7 +109,7 @@ impl Resolver<'_> {
             return Ok(None);
         };
         if value.is_empty() || parse_bool(&value) == Ok(false) {
-            return Err(Error::configuration(format!(
+            return Err(Error::setting(format!(
                 "the variable PRODUCTION is set to {value:?}: its presence alone means a \
                  production device"
             ))

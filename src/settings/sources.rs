@@ -29,7 +29,7 @@ pub(crate) fn environment() -> Result<BTreeMap<String, String>> {
     for name in VARIABLES {
         if let Some(value) = std::env::var_os(name) {
             let value = value.into_string().map_err(|value| {
-                Error::configuration(format!("the variable {name} is not UTF-8: {value:?}"))
+                Error::setting(format!("the variable {name} is not UTF-8: {value:?}"))
             })?;
             found.insert(name.to_owned(), value);
         }
@@ -74,7 +74,7 @@ pub(crate) fn credentials() -> Result<Option<Layer>> {
         return Ok(None);
     };
     let file = path.to_str().ok_or_else(|| {
-        Error::configuration(format!("CREDENTIALS_DIRECTORY is no UTF-8 path: {path:?}"))
+        Error::setting(format!("CREDENTIALS_DIRECTORY is no UTF-8 path: {path:?}"))
     })?;
     Ok(Some(Layer {
         origin: Origin::Credential(API_TOKEN),
@@ -89,7 +89,7 @@ pub(crate) fn credentials() -> Result<Option<Layer>> {
 pub(crate) fn hsm_pin(args: &RegisterArgs) -> Result<Option<FoundSecret>> {
     let in_uri = module_uri(args)?.and_then(|uri| uri.pin);
     if in_uri.is_some() && (args.hsm_pin.is_some() || args.hsm_pin_file.is_some()) {
-        return Err(Error::configuration(
+        return Err(Error::setting(
             "the URI of --hsm-module has a PIN, and an option gives one too",
         )
         .hint("leave one of them out"));
@@ -138,7 +138,7 @@ fn variable_or_credential(
     };
     // The value is not quoted: it is a secret, however it is spelt.
     let value = std::str::from_utf8(&value)
-        .map_err(|_| Error::configuration(format!("the variable {variable} is not UTF-8")))?;
+        .map_err(|_| Error::setting(format!("the variable {variable} is not UTF-8")))?;
     Ok(Some((Secret::from(value), Origin::Environment(variable))))
 }
 
@@ -171,7 +171,7 @@ fn first_line(path: &Path) -> Result<Secret> {
     let text = read_text(path, TEXT_LIMIT)?;
     match text.lines().next() {
         Some(line) if !line.trim().is_empty() => Ok(Secret::from(line)),
-        _ => Err(Error::configuration(format!(
+        _ => Err(Error::setting(format!(
             "the first line of {path:?} is empty"
         ))),
     }
@@ -192,10 +192,8 @@ pub(crate) fn configuration(directory: Option<&Path>) -> Result<Layers> {
     let directory = directory.unwrap_or(Path::new(CONFIGURATION));
     if !directory.is_dir() {
         if typed {
-            return Err(
-                Error::configuration(format!("{directory:?} is no directory"))
-                    .hint("give --config-dir DIR with the directory of config.toml"),
-            );
+            return Err(Error::setting(format!("{directory:?} is no directory"))
+                .hint("give --config-dir DIR with the directory of config.toml"));
         }
         return Ok(layers);
     }

@@ -19,7 +19,7 @@ pub(crate) fn module_uri(args: &RegisterArgs) -> Result<Option<Pkcs11Uri>> {
         .as_ref()
         .map(Secret::expose)
         .filter(|module| module.starts_with(SCHEME))
-        .map(|uri| Pkcs11Uri::parse(uri).map_err(Error::configuration))
+        .map(|uri| Pkcs11Uri::parse(uri).map_err(Error::setting))
         .transpose()
 }
 
@@ -42,7 +42,7 @@ pub(super) fn key_setting(
     let module = match &uri {
         None => module.expose().to_owned(),
         Some(uri) => uri.module_path.clone().ok_or_else(|| {
-            Error::configuration("the PKCS#11 URI of --hsm-module has no module-path")
+            Error::setting("the PKCS#11 URI of --hsm-module has no module-path")
                 .hint("end it with ?module-path=/path/of/the/library.so")
         })?,
     };
@@ -52,7 +52,7 @@ pub(super) fn key_setting(
     let uri = uri.unwrap_or_default();
     let label = token_label(r, args, uri.token)?;
     let pin = pin.ok_or_else(|| {
-        Error::configuration("the token's user PIN is missing")
+        Error::setting("the token's user PIN is missing")
             .hint("give --hsm-pin-file FILE, LMP_HSM_PIN, the credential hsm-pin, or --hsm-pin PIN")
     })?;
     r.first(
@@ -88,11 +88,8 @@ fn without_module(args: &RegisterArgs, has_pin: bool) -> Result<KeySetting> {
     } else {
         return Ok(KeySetting::Software);
     };
-    Err(
-        Error::configuration(format!("{what}, but no PKCS#11 library")).hint(
-            "give --hsm-module PATH too, or leave PINs and token options out for a software key",
-        ),
-    )
+    Err(Error::setting(format!("{what}, but no PKCS#11 library"))
+        .hint("give --hsm-module PATH too, or leave PINs and token options out for a software key"))
 }
 
 /// Notes where a secret came from.
@@ -107,13 +104,13 @@ fn secret(r: &mut Resolver<'_>, name: &'static str, (secret, origin): (Secret, O
 
 fn check_module(module: String) -> Result<String> {
     if !module.starts_with('/') {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "the PKCS#11 library {module:?} is not given by an absolute path"
         ))
         .hint("give --hsm-module /path/of/the/library.so"));
     }
     if !fits_configuration(&module) {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "the path of the PKCS#11 library {module:?} cannot be written to sota.toml: the update \
              client and fioconfig would read it differently"
         ))
@@ -130,7 +127,7 @@ fn token_label(
     if let (Some(option), Some(uri)) = (&args.hsm_token_label, &in_uri)
         && option != uri
     {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "--hsm-token-label is {option:?}, but the URI of --hsm-module says token={uri:?}"
         ))
         .hint("leave one of them out"));
@@ -145,7 +142,7 @@ fn token_label(
     );
     let label = label.unwrap_or_default();
     if label.len() > LABEL_LIMIT || !fits_configuration(&label) {
-        return Err(Error::configuration(format!(
+        return Err(Error::setting(format!(
             "{label:?} cannot be a token's label here"
         ))
         .hint(
@@ -165,7 +162,7 @@ fn check_pin(pin: Secret) -> Result<Secret> {
     if fits_configuration(pin.expose()) {
         return Ok(pin);
     }
-    Err(Error::configuration(
+    Err(Error::setting(
         "the user PIN cannot be written to sota.toml: the update client and fioconfig would read \
          it differently",
     )
@@ -174,7 +171,7 @@ fn check_pin(pin: Secret) -> Result<Secret> {
 
 fn check_so_pin(pin: Secret) -> Result<Secret> {
     if pin.expose().is_empty() || pin.expose().chars().any(char::is_control) {
-        return Err(Error::configuration(
+        return Err(Error::setting(
             "the security officer PIN is empty or has a control character",
         ));
     }

@@ -88,7 +88,7 @@ fn variable(name: &str) -> Result<Option<String>> {
     match std::env::var_os(name).map(std::ffi::OsString::into_string) {
         None => Ok(None),
         Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Some(Err(value)) => Err(Error::configuration(format!(
+        Some(Err(value)) => Err(Error::setting(format!(
             "the variable {name} is not UTF-8: {value:?}"
         ))),
     }
@@ -101,7 +101,7 @@ fn tag(settings: &Path) -> Result<Option<(String, PathBuf)>> {
     }
     let tag = read_text(&path, TEXT_LIMIT)?.trim().to_owned();
     if tag.is_empty() {
-        return Err(Error::configuration(format!("{path:?} is empty"))
+        return Err(Error::setting(format!("{path:?} is empty"))
             .hint("write the tag into it, or remove it"));
     }
     Ok(Some((tag, path)))
@@ -127,7 +127,7 @@ fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
         Ok(file) => Ok(Some((file, path))),
         Err(error) => {
             let hint = error.hint_text().unwrap_or_default().to_owned();
-            Err(Error::configuration(format!("{path:?}: {}", error.full_message())).hint(hint))
+            Err(Error::setting(format!("{path:?}: {}", error.full_message())).hint(hint))
         }
     }
 }

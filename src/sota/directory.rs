@@ -255,7 +255,7 @@ pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> 
     let text = String::from_utf8(std::mem::take(&mut *bytes));
     text.map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();
-        Error::configuration(format!("{path:?} is not UTF-8 text"))
+        Error::setting(format!("{path:?} is not UTF-8 text"))
     })
 }
 

@@ -75,20 +75,19 @@ pub(crate) fn token_settings(configuration: &SotaToml) -> Result<Option<(TokenSe
 
 /// On the disk, what would make an answer unacceptable makes a registration unusable.
 pub(crate) fn unusable(flaw: impl Into<Flaw>) -> Error {
-    Error::configuration(flaw)
+    Error::registration(flaw)
         .context("the registration is unusable")
         .hint("register again: lmp-device-register --force 1")
 }
 
 fn missing(sota: &Directory, name: &str) -> Error {
     let path = sota.path().join(name);
-    Error::configuration(format!(
+    Error::registration(format!(
         "this device is not registered: {path:?} does not exist"
     ))
     .hint("register it: lmp-device-register")
 }
 
 fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str> {
-    std::str::from_utf8(bytes)
-        .map_err(|_| Error::configuration(format!("{name} is not UTF-8 text")))
+    std::str::from_utf8(bytes).map_err(|_| Error::registration(format!("{name} is not UTF-8 text")))
 }

@@ -106,6 +106,6 @@ impl Log {
 }
 
 fn not_ours(path: &std::path::Path) -> Error {
-    Error::configuration(format!("{path:?} is no file of this user"))
+    Error::registration(format!("{path:?} is no file of this user"))
         .hint("remove it: lmp-device-register unregister")
 }

@@ -1,6 +1,6 @@
 //! What the checks found, each for those after it.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -14,8 +14,9 @@ use crate::sota::directory::Directory;
 use crate::sota::sota_toml::SotaToml;
 
 /// What is asked, and what was found so far.
-pub(super) struct Facts<'a> {
-    pub sota_dir: &'a Path,
+#[derive(Default)]
+pub(super) struct Facts {
+    pub sota_dir: PathBuf,
     /// None if the gateway shall not be contacted.
     pub timeouts: Option<Timeouts>,
     pub sota: Option<Directory>,
@@ -46,21 +47,7 @@ pub(crate) struct Device {
     pub status: Option<u16>,
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn new(sota_dir: &'a Path, timeouts: Option<Timeouts>) -> Self {
-        Self {
-            sota_dir,
-            timeouts,
-            sota: None,
-            configuration: None,
-            certificate: None,
-            key: None,
-            roots: None,
-            status: None,
-            token: None,
-        }
-    }
-
+impl Facts {
     pub(super) fn device(self) -> Option<Device> {
         let gateway = self.configuration?.gateway().ok()?.to_owned();
         let certificate = self.certificate?;

@@ -9,31 +9,31 @@ use crate::sota::files::{CERTIFICATE, ROOT};
 use crate::sota::installed::{Configuration, required_text, unusable};
 use crate::sota::journal;
 
-pub(super) fn directory(facts: &mut Facts<'_>) -> Result<Outcome> {
-    facts.sota = Some(Directory::open(facts.sota_dir)?);
+pub(super) fn directory(facts: &mut Facts) -> Result<Outcome> {
+    facts.sota = Some(Directory::open(&facts.sota_dir)?);
     Ok(Outcome::Ok)
 }
 
-pub(super) fn configuration(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn configuration(facts: &mut Facts) -> Result<Outcome> {
     let configuration = Configuration::required(needed(facts.sota.as_ref())?)?;
     configuration.check_complete().map_err(unusable)?;
     facts.configuration = Some(configuration);
     Ok(Outcome::Ok)
 }
 
-pub(super) fn certificate(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn certificate(facts: &mut Facts) -> Result<Outcome> {
     let pem = required_text(needed(facts.sota.as_ref())?, CERTIFICATE)?;
     facts.certificate = Some(DeviceCertificate::from_pem(&pem).map_err(unusable)?);
     Ok(Outcome::Ok)
 }
 
-pub(super) fn roots(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn roots(facts: &mut Facts) -> Result<Outcome> {
     let pem = required_text(needed(facts.sota.as_ref())?, ROOT)?;
     facts.roots = Some(certificate::check_roots(&pem).map_err(unusable)?);
     Ok(Outcome::Ok)
 }
 
-pub(super) fn journal(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn journal(facts: &mut Facts) -> Result<Outcome> {
     let waits = journal::is_there(needed(facts.sota.as_ref())?)?;
     let warning = "an interrupted registration waits to be finished: run lmp-device-register";
     Ok(Outcome::of(

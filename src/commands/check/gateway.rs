@@ -16,7 +16,7 @@ use crate::sota::installed::unusable;
 /// The path that every device may read (TUF's first root metadata).
 const PROBE: &str = "/repo/1.root.json";
 
-pub(super) fn gateway(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn gateway(facts: &mut Facts) -> Result<Outcome> {
     let Some(timeouts) = facts.timeouts else {
         return Ok(Outcome::Skipped("--offline"));
     };
@@ -36,7 +36,7 @@ pub(super) fn gateway(facts: &mut Facts<'_>) -> Result<Outcome> {
 fn probe(server: &str, trust: &Trust, identity: ClientIdentity, timeouts: Timeouts) -> Result<u16> {
     let url = format!("{}{PROBE}", server.trim_end_matches('/'));
     let url = Url::parse(&url).map_err(|cause| {
-        Error::configuration(format!("tls.server is {server:?}, which is no URL")).because(cause)
+        Error::registration(format!("tls.server is {server:?}, which is no URL")).because(cause)
     })?;
     let key = Arc::clone(&identity.key.0);
     let client = Client::new(&[&url], trust, Some(identity), timeouts)?;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::facts::{Facts, needed};
 use super::finding::Outcome;
 use crate::board::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Access, Ids, Token};
 use crate::key::{DeviceKey, SoftwareKey};
 use crate::sota::files::PRIVATE_KEY;
 use crate::sota::installed::{required_text, token_settings, unusable};
 
-pub(super) fn private_key(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn private_key(facts: &mut Facts) -> Result<Outcome> {
     let certificate = needed(facts.certificate.as_ref())?;
     let mut warnings = Vec::new();
     let settings = token_settings(needed(facts.configuration.as_ref())?)?;
@@ -22,7 +22,7 @@ pub(super) fn private_key(facts: &mut Facts<'_>) -> Result<Outcome> {
         key_on_token(token, ids, certificate)?
     } else {
         let pem = required_text(needed(facts.sota.as_ref())?, PRIVATE_KEY)?;
-        DeviceKey::software(SoftwareKey::from_pem(&pem)?)
+        DeviceKey::software(SoftwareKey::from_pem(&pem).map_err(Error::registration)?)
     };
     facts.key = Some(Arc::new(key));
     Ok(Outcome::of(warnings))
@@ -45,14 +45,14 @@ fn key_on_token(token: &Token, ids: Ids, certificate: &DeviceCertificate) -> Res
     token.find_key(ids).map(DeviceKey::on_token)
 }
 
-pub(super) fn pair(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn pair(facts: &mut Facts) -> Result<Outcome> {
     let public_key = needed(facts.key.as_ref())?.public_key_info();
     let certificate = needed(facts.certificate.as_ref())?;
     certificate.check_key(&public_key).map_err(unusable)?;
     Ok(Outcome::Ok)
 }
 
-pub(super) fn validity(facts: &mut Facts<'_>) -> Result<Outcome> {
+pub(super) fn validity(facts: &mut Facts) -> Result<Outcome> {
     let certificate = needed(facts.certificate.as_ref())?;
     let warning = certificate.check_validity(clock::now()).map_err(unusable)?;
     Ok(Outcome::of(warning.into_iter().collect()))

@@ -22,10 +22,14 @@ fn findings(sota_dir: &Path) -> Vec<String> {
 
 #[test]
 fn each_check_needs_earlier_ones_only() {
-    for (index, check) in CHECKS.iter().enumerate() {
-        let earlier = |name| CHECKS[..index].iter().any(|check| check.name == name);
-        assert!(!earlier(check.name), "{} stands twice", check.name);
-        assert!(check.needs.iter().all(|need| earlier(need)));
+    for (index, Check(name, needs, _)) in CHECKS.iter().enumerate() {
+        let is_earlier = |name: &str| {
+            CHECKS[..index]
+                .iter()
+                .any(|Check(earlier, ..)| *earlier == name)
+        };
+        assert!(!is_earlier(name), "{name} stands twice");
+        assert!(needs.iter().all(|need| is_earlier(need)), "{name}");
     }
 }
 

@@ -71,7 +71,9 @@ impl<'a> KeyStore<'a> {
                 Some(Request {
                     software_key: Some(pem),
                     ..
-                }) => SoftwareKey::from_pem(pem.expose()).map(|key| Some(DeviceKey::software(key))),
+                }) => SoftwareKey::from_pem(pem.expose())
+                    .map(|key| Some(DeviceKey::software(key)))
+                    .map_err(Error::registration),
                 _ => Ok(None),
             },
         }

@@ -13,7 +13,7 @@ use crate::sota::journal::{Identity, Overrides, Record, Wishes};
 /// [`crate::error::Kind::Configuration`] if the sota directory's name is not UTF-8.
 pub(super) fn wishes(settings: &Settings, uuid: &str) -> Result<Wishes> {
     let sota_dir = settings.sota_dir.to_str().ok_or_else(|| {
-        Error::configuration(format!("{:?} is no UTF-8 path", settings.sota_dir))
+        Error::setting(format!("{:?} is no UTF-8 path", settings.sota_dir))
             .hint("give --sota-dir DIR with a plain name")
     })?;
     Ok(Wishes {

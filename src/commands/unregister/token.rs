@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
 use crate::settings::sources;
 use crate::sota::directory::Directory;
@@ -11,9 +11,7 @@ use crate::sota::journal::{Journal, KeyPlace, TokenPlace};
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
 /// `pin_file` is needed only for the latter; it says where the user PIN is.
-///
-/// # Errors
-/// [`Kind::Token`] if the token does not let them go; nothing else has been removed then.
+/// If the token does not let them go, nothing else has been removed.
 pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
@@ -71,8 +69,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
         Configuration::Sound(configuration) => Ok(token_settings(&configuration)
             .map_err(keep_hint)?
             .map(|(settings, _)| settings)),
-        Configuration::Damaged(_) => Err(keep_hint(Error::new(
-            Kind::Configuration,
+        Configuration::Damaged(_) => Err(keep_hint(Error::registration(
             "sota.toml is damaged, so nobody knows whether there is a token",
         ))),
     }
@@ -87,13 +84,11 @@ fn settings_of(place: TokenPlace, pin_file: Option<&Path>) -> Result<TokenSettin
         supersedes: _,
     } = place;
     let pin = sources::hsm_pin_of(pin_file)?.ok_or_else(|| {
-        Error::configuration(
-            "an interrupted registration made a key on a token, and there is no PIN",
-        )
-        .hint(
-            "give --hsm-pin-file FILE, or --keep-token to leave the key where it is, or finish \
+        Error::setting("an interrupted registration made a key on a token, and there is no PIN")
+            .hint(
+                "give --hsm-pin-file FILE, or --keep-token to leave the key where it is, or finish \
                  that registration",
-        )
+            )
     })?;
     Ok(TokenSettings {
         module,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::settings::TokenChoice;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// Tries that are left for a PIN, as far as a token tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,14 +82,11 @@ pub(super) fn choose(tokens: &[TokenFacts], wanted: &TokenChoice) -> Result<Chos
         [] => {}
         _ => {
             let candidates = ours.iter().map(|index| &tokens[*index]);
-            return Err(Error::new(
-                Kind::Token,
-                format!(
-                    "{} tokens are labelled {label:?}: {}",
-                    ours.len(),
-                    list(candidates)
-                ),
-            )
+            return Err(Error::token(format!(
+                "{} tokens are labelled {label:?}: {}",
+                ours.len(),
+                list(candidates)
+            ))
             .hint(
                 "say which one: --hsm-module 'pkcs11:token=LABEL;serial=SERIAL?module-path=PATH'",
             ));
@@ -98,13 +95,10 @@ pub(super) fn choose(tokens: &[TokenFacts], wanted: &TokenChoice) -> Result<Chos
     let blank = indices(&|token| !token.initialised && fits(wanted, token));
     match blank.first() {
         Some(index) if !tokens.iter().any(is_ours) => Ok(Chosen::Initialise(*index)),
-        _ => Err(Error::new(
-            Kind::Token,
-            format!(
-                "there is no token labelled {label:?} that fits, and no blank one to initialise: {}",
-                list(tokens.iter())
-            ),
-        )
+        _ => Err(Error::token(format!(
+            "there is no token labelled {label:?} that fits, and no blank one to initialise: {}",
+            list(tokens.iter())
+        ))
         .hint("give --hsm-token-label LABEL, or plug the token in")),
     }
 }
@@ -169,10 +163,7 @@ pub(super) fn check_tries(
     };
     let (name, label) = (user.name(), &token.label);
     if locked {
-        let error = Error::new(
-            Kind::Token,
-            format!("the {name} of the token {label:?} is locked"),
-        );
+        let error = Error::token(format!("the {name} of the token {label:?} is locked"));
         return Err(match user {
             User::Normal => error.hint(
                 "set a new one with the security officer PIN: pkcs11-tool --module PATH --login \
@@ -182,11 +173,10 @@ pub(super) fn check_tries(
         });
     }
     if final_try && !allow_final_try {
-        return Err(Error::new(
-            Kind::Token,
-            format!("one more wrong {name} locks the token {label:?}"),
-        )
-        .hint("make sure that the PIN is right, then give --hsm-allow-final-try"));
+        return Err(
+            Error::token(format!("one more wrong {name} locks the token {label:?}"))
+                .hint("make sure that the PIN is right, then give --hsm-allow-final-try"),
+        );
     }
     Ok((count_low || final_try).then(|| {
         format!("the token {label:?} has seen a wrong {name}: few tries are left before it locks")
@@ -198,12 +188,9 @@ pub(super) fn check_length(token: &TokenFacts, user: User, pin: &str) -> Result<
     let (least, most) = token.pin_bytes;
     let name = user.name();
     if pin.len() < least || (most >= least.max(1) && pin.len() > most) {
-        return Err(Error::new(
-            Kind::Token,
-            format!(
-                "the {name} has a length that the token does not take: {least} to {most} bytes"
-            ),
-        )
+        return Err(Error::token(format!(
+            "the {name} has a length that the token does not take: {least} to {most} bytes"
+        ))
         .hint("no try was spent; give the right PIN"));
     }
     Ok(())
@@ -212,14 +199,11 @@ pub(super) fn check_length(token: &TokenFacts, user: User, pin: &str) -> Result<
 /// A token that takes its PIN only from a key pad would stop the update client, too.
 pub(super) fn check_path(token: &TokenFacts) -> Result<()> {
     if token.protected_path {
-        return Err(Error::new(
-            Kind::Token,
-            format!(
-                "the token {:?} takes its PIN at a device of its own (protected authentication \
+        return Err(Error::token(format!(
+            "the token {:?} takes its PIN at a device of its own (protected authentication \
                  path), where the update client could not log in",
-                token.label
-            ),
-        )
+            token.label
+        ))
         .hint("use a token that takes its PIN from a program"));
     }
     Ok(())

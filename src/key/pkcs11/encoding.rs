@@ -4,7 +4,7 @@ use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 
 use super::super::point::POINT_BYTES;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// OID prime256v1 in DER: `CKA_EC_PARAMS` of P-256 (RFC 5480 section 2.1.1.1).
 pub(super) const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -23,7 +23,7 @@ pub(super) fn point(bytes: &[u8]) -> Result<[u8; POINT_BYTES]> {
     <[u8; POINT_BYTES]>::try_from(plain)
         .ok()
         .filter(|point| VerifyingKey::from_sec1_bytes(point).is_ok())
-        .ok_or_else(|| Error::new(Kind::Token, "the token's public key is no point on P-256"))
+        .ok_or_else(|| Error::token("the token's public key is no point on P-256"))
 }
 
 /// The value of `CKA_EC_POINT` for a new object.
@@ -34,20 +34,11 @@ pub(super) fn wrapped(point: &[u8; POINT_BYTES]) -> Vec<u8> {
 /// A token's signature r‖s as a DER `Ecdsa-Sig-Value`, after checking it: a token that signs with
 /// another key, or hashes once more, must not be found out by the backend.
 pub(super) fn der_signature(raw: &[u8], hash: &[u8], point: &[u8; POINT_BYTES]) -> Result<Vec<u8>> {
-    let signature = Signature::from_slice(raw).map_err(|_| {
-        Error::new(
-            Kind::Token,
-            "the token's signature is no ECDSA signature on P-256",
-        )
-    })?;
+    let signature = Signature::from_slice(raw)
+        .map_err(|_| Error::token("the token's signature is no ECDSA signature on P-256"))?;
     VerifyingKey::from_sec1_bytes(point)
         .and_then(|key| key.verify_prehash(hash, &signature))
-        .map_err(|_| {
-            Error::new(
-                Kind::Token,
-                "the token's signature is not one of its public key",
-            )
-        })?;
+        .map_err(|_| Error::token("the token's signature is not one of its public key"))?;
     Ok(signature.to_der().as_bytes().to_vec())
 }
 

@@ -11,7 +11,7 @@ use cryptoki::error::{Error as Cause, RvError};
 use cryptoki::slot::Slot;
 
 use super::choice::{TokenFacts, Tries, uuid_in};
-use crate::error::{Error, Flaw, Kind, Result};
+use crate::error::{Error, Flaw, Result};
 
 /// Devices that PKCS#11 libraries talk to on boards.
 const DEVICES: [&str; 3] = ["/dev/tee0", "/dev/tpmrm0", "/dev/tpm0"];
@@ -38,10 +38,9 @@ impl Module {
         context
             .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
             .map_err(|cause| {
-                Error::new(
-                    Kind::Token,
-                    format!("the PKCS#11 library {path:?} could not be initialised"),
-                )
+                Error::token(format!(
+                    "the PKCS#11 library {path:?} could not be initialised"
+                ))
                 .because(words(&cause))
                 .hint(device_hint())
             })?;
@@ -127,11 +126,9 @@ fn check_file(path: &Path) -> Result<()> {
     let is_file = std::fs::metadata(path).map(|facts| facts.is_file());
     let error = match is_file {
         Ok(true) => return Ok(()),
-        Ok(false) => {
-            Error::configuration(format!("the PKCS#11 library {path:?} is no regular file"))
-        }
+        Ok(false) => Error::setting(format!("the PKCS#11 library {path:?} is no regular file")),
         Err(cause) => {
-            Error::configuration(format!("there is no PKCS#11 library {path:?}")).because(cause)
+            Error::setting(format!("there is no PKCS#11 library {path:?}")).because(cause)
         }
     };
     Err(error.hint("install it, or give --hsm-module /path/of/the/library.so"))
@@ -150,12 +147,9 @@ fn not_loaded(path: &str, cause: Cause) -> Error {
         }
         _ => device_hint(),
     };
-    Error::new(
-        Kind::Token,
-        format!("the PKCS#11 library {path:?} could not be loaded"),
-    )
-    .because(words(&cause))
-    .hint(hint)
+    Error::token(format!("the PKCS#11 library {path:?} could not be loaded"))
+        .because(words(&cause))
+        .hint(hint)
 }
 
 /// Whether an ELF file is for the machine that we run on; `None` if it is no ELF file.
@@ -227,7 +221,7 @@ fn screaming(camel: &str) -> String {
 
 /// What a token did not do, why, and what helps.
 pub(super) fn refused(message: impl Into<Flaw>, cause: Cause) -> Error {
-    let error = Error::new(Kind::Token, message).because(words(&cause));
+    let error = Error::token(message).because(words(&cause));
     let Cause::Pkcs11(code, _) = cause else {
         return error;
     };

@@ -13,7 +13,7 @@ use super::choice::{self, Chosen, TokenFacts};
 use super::encoding;
 use super::module::{self, Module, refused};
 use super::settings::{Access, DEFAULT_TOKEN_LABEL, TokenSettings};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 // Both only add to `Token`; nothing here calls them.
 mod login;
@@ -74,9 +74,6 @@ impl Drop for Token {
 
 impl Token {
     /// Loads the library and chooses the token. Changes nothing and gives no PIN away.
-    ///
-    /// # Errors
-    /// [`Kind::Configuration`] if there is no such library, else [`Kind::Token`].
     pub(crate) fn open(settings: &TokenSettings, access: Access) -> Result<Self> {
         let module = Module::load(&settings.module)?;
         let (tokens, unreadable) = module.tokens()?;
@@ -85,24 +82,24 @@ impl Token {
                 return error;
             }
             let message = format!("{error} ({})", unreadable.join("; "));
-            Error::new(Kind::Token, message).hint("put the token back and run this again")
+            Error::token(message).hint("put the token back and run this again")
         })?;
         let (index, blank) = match chosen {
             Chosen::Use(index) => (index, false),
             Chosen::Initialise(index) if access != Access::Read => (index, true),
             Chosen::Initialise(_) => {
-                return Err(Error::new(
-                    Kind::Token,
-                    format!("there is no token labelled {:?}", settings.choice.label),
-                ));
+                return Err(Error::token(format!(
+                    "there is no token labelled {:?}",
+                    settings.choice.label
+                )));
             }
         };
         let facts = tokens[index].clone();
         if access != Access::Read && facts.write_protected {
-            return Err(Error::new(
-                Kind::Token,
-                format!("the token {:?} is write protected", facts.label),
-            ));
+            return Err(Error::token(format!(
+                "the token {:?} is write protected",
+                facts.label
+            )));
         }
         let token = Self {
             session: SharedSession::default(),

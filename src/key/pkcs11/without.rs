@@ -25,7 +25,7 @@ pub(crate) struct TokenKey(Infallible);
 impl Token {
     /// Says that this build knows no tokens.
     pub(crate) fn open(settings: &TokenSettings, _: Access) -> Result<Self> {
-        Err(Error::configuration(format!(
+        Err(Error::setting(format!(
             "the key shall be on a token of {:?}, but this program was built without PKCS#11",
             settings.module
         ))

@@ -28,7 +28,7 @@ pub(super) enum Unusable {
 /// Says which journal it is, and what helps.
 pub(super) fn unusable(name: &str, sota: &Directory, cause: Unusable) -> Error {
     let path = sota.path().join(name);
-    Error::configuration(format!("the journal {path:?} {cause}"))
+    Error::registration(format!("the journal {path:?} {cause}"))
         .because(cause)
         .hint(
             "finish with the version that wrote it, or give that registration up: \

@@ -9,7 +9,7 @@ use super::super::choice::{self, Chosen, User};
 use super::super::module::{refused, slot};
 use super::super::settings::{Access, TokenChoice};
 use super::{Login, Token};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// Label of a token that nobody can use.
@@ -17,16 +17,12 @@ const UNUSABLE: &str = "unusable";
 
 impl Token {
     /// Logs the user in, unless that was done; a blank token is initialised first. Returns what a
-    /// person should know.
-    ///
-    /// # Errors
-    /// [`Kind::Token`] if the flags forbid it or the PIN is refused; it is not tried again.
+    /// person should know. A PIN that was refused is not tried again.
     pub(crate) fn log_in(&mut self) -> Result<Vec<String>> {
         match self.login {
             Login::Done => return Ok(Vec::new()),
             Login::Refused => {
-                return Err(Error::new(
-                    Kind::Token,
+                return Err(Error::token(
                     "the token refused the PIN before; it is not tried twice",
                 ));
             }
@@ -117,10 +113,9 @@ impl Token {
         // The token may be in another slot now (SoftHSM).
         let (tokens, _) = self.module.tokens()?;
         let Chosen::Use(index) = choice::choose(&tokens, &TokenChoice::labelled(&label))? else {
-            return Err(Error::new(
-                Kind::Token,
-                format!("the token was initialised, but does not show up as {label:?}"),
-            ));
+            return Err(Error::token(format!(
+                "the token was initialised, but does not show up as {label:?}"
+            )));
         };
         self.facts = tokens[index].clone();
         self.slot = slot(&self.facts)?;
@@ -158,14 +153,11 @@ impl Token {
 
     fn officer_pin(&self) -> Result<Secret> {
         self.settings.so_pin.clone().ok_or_else(|| {
-            Error::new(
-                Kind::Token,
-                format!(
-                    "no token is labelled {:?}, and to initialise the one in slot {} takes the \
+            Error::token(format!(
+                "no token is labelled {:?}, and to initialise the one in slot {} takes the \
                      security officer PIN",
-                    self.settings.choice.label, self.facts.slot_id
-                ),
-            )
+                self.settings.choice.label, self.facts.slot_id
+            ))
             .hint("give --hsm-so-pin-file FILE, LMP_HSM_SO_PIN or --hsm-so-pin PIN")
         })
     }

@@ -9,7 +9,7 @@ use cryptoki::session::Session;
 use super::super::ids::{Ids, NoDerive, Objects, Room};
 use super::super::module::refused;
 use super::{Token, TokenKey};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::point::POINT_BYTES;
 
@@ -40,14 +40,11 @@ impl Token {
             let mut ours = labelled(session, Part::Keys)?;
             ours.extend(labelled(session, Part::Certificate)?);
             if !ours.is_empty() && !replace {
-                return Err(Error::new(
-                    Kind::Token,
-                    format!(
-                        "the token {:?} holds objects of an earlier registration: {}",
-                        self.facts.label,
-                        list(&ours)
-                    ),
-                )
+                return Err(Error::token(format!(
+                    "the token {:?} holds objects of an earlier registration: {}",
+                    self.facts.label,
+                    list(&ours)
+                ))
                 .hint("give --force 1 to replace them"));
             }
             let key = free_id(session, Part::Keys, replace, in_use)?;
@@ -60,17 +57,14 @@ impl Token {
     }
 
     /// Makes a key pair under `ids.key`, never to leave the token; one with less use if the token
-    /// refuses the use that fioconfig needs.
-    ///
-    /// # Errors
-    /// [`Kind::Token`]; what was made then has to be removed with [`Token::remove`].
+    /// refuses the use that fioconfig needs. After an error, what was made has to be removed with
+    /// [`Token::remove`].
     pub(crate) fn make_key(&self, ids: Ids) -> Result<(TokenKey, Option<NoDerive>)> {
         self.with_session(|session| {
             let (public, private, downgrade) = generate(session, ids.key)?;
             let secrecy = secrecy(session, private)?;
             if secrecy != (true, false) {
-                return Err(Error::new(
-                    Kind::Token,
+                return Err(Error::token(
                     "the token made a private key that can be read out",
                 ));
             }
@@ -130,10 +124,7 @@ impl Token {
         })
     }
 
-    /// Whether the certificate is on the token; needs no login.
-    ///
-    /// # Errors
-    /// [`Kind::Token`] if another certificate has its id.
+    /// Whether the certificate is on the token, and no other one under its id; needs no login.
     pub(crate) fn has_certificate(
         &self,
         ids: Ids,
@@ -143,13 +134,10 @@ impl Token {
         match found {
             None => Ok(false),
             Some(der) if der == certificate.der.as_ref() => Ok(true),
-            Some(_) => Err(Error::new(
-                Kind::Token,
-                format!(
-                    "another certificate has appeared on the token with id {:02x}",
-                    ids.certificate
-                ),
-            )
+            Some(_) => Err(Error::token(format!(
+                "another certificate has appeared on the token with id {:02x}",
+                ids.certificate
+            ))
             .hint("another program writes to this token: stop it, and remove that certificate")),
         }
     }

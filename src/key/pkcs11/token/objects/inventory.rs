@@ -6,7 +6,7 @@ use cryptoki::error::{Error as Cause, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::pkcs11::ids::Ids;
 use crate::key::pkcs11::module::refused;
 
@@ -154,7 +154,7 @@ pub(super) fn labelled(session: &Session, part: Part) -> Result<Vec<Found>> {
 }
 
 pub(super) fn missing(what: String) -> Error {
-    Error::new(Kind::Token, format!("the token has no {what}"))
+    Error::token(format!("the token has no {what}"))
 }
 
 /// The first id of this part that nothing has. Consumers look for id and class only, so that an
@@ -186,9 +186,7 @@ pub(super) fn free_id(
         return Ok(id);
     }
     let [first, second] = part.ids();
-    Err(Error::new(
-        Kind::Token,
-        format!(
+    Err(Error::token(format!(
             "the ids {first:02x} and {second:02x} are both taken on the token: {}",
             list(&in_the_way)
         ),

@@ -6,7 +6,7 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHan
 use cryptoki::session::Session;
 
 use super::inventory::{KEY_LABEL, missing};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::key::pkcs11::encoding::{P256, point, wrapped};
 use crate::key::pkcs11::ids::NoDerive;
 use crate::key::pkcs11::module::refused;
@@ -95,13 +95,10 @@ pub(super) fn find_private(session: &Session, id: u8) -> Result<ObjectHandle> {
     match found[..] {
         [handle] => Ok(handle),
         [] => Err(missing(format!("private key with id {id:02x}"))),
-        _ => Err(Error::new(
-            Kind::Token,
-            format!(
-                "the token has {} private keys with id {id:02x}",
-                found.len()
-            ),
-        )),
+        _ => Err(Error::token(format!(
+            "the token has {} private keys with id {id:02x}",
+            found.len()
+        ))),
     }
 }
 
@@ -119,8 +116,7 @@ pub(super) fn find_public(session: &Session, id: u8) -> Result<Option<[u8; POINT
     };
     match read_point(session, *handle)? {
         Some(bytes) => point(&bytes).map(Some),
-        None => Err(Error::new(
-            Kind::Token,
+        None => Err(Error::token(
             "the token's public key object does not tell its key",
         )),
     }
@@ -146,12 +142,9 @@ pub(super) fn create_public(
     private: ObjectHandle,
 ) -> Result<[u8; POINT_BYTES]> {
     let from = |handle| read_point(session, handle).ok().flatten();
-    let bytes = from(public).or_else(|| from(private)).ok_or_else(|| {
-        Error::new(
-            Kind::Token,
-            "the token does not tell the public key that it made",
-        )
-    })?;
+    let bytes = from(public)
+        .or_else(|| from(private))
+        .ok_or_else(|| Error::token("the token does not tell the public key that it made"))?;
     let point = point(&bytes)?;
     let template = [
         Attribute::Class(ObjectClass::PUBLIC_KEY),
