@@ -20,18 +20,18 @@ fn registering(board: Board) -> (Board, Vec<OsString>) {
 
 /// Judges what an accident left, unless it hit SoftHSM where it loses its token. Even then a run
 /// may not claim what is not true.
-struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     site: &'a Site,
     lost: AtomicUsize,
 }
 
 impl<'a> Judge<'a> {
-    fn new(site: &'a Site) -> Self {
+    pub(crate) fn new(site: &'a Site) -> Self {
         let lost = AtomicUsize::new(0);
         Self { site, lost }
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &self,
         board: &Board,
         recover: impl Fn(&Board, &Site) -> Result<(), String>,
@@ -49,7 +49,7 @@ impl<'a> Judge<'a> {
     }
 
     /// A login has three such calls, and a run logs in once.
-    fn report(self) {
+    pub(crate) fn report(self) {
         let lost = self.lost.into_inner();
         println!("  at {lost} of them SoftHSM lost its token");
         assert!(lost <= 4, "SoftHSM lost its token at {lost} points");

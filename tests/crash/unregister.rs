@@ -7,6 +7,7 @@ use std::fs;
 use crate::kill::{at_every_call, expect, register_first, registered};
 use crate::points::sampling;
 use crate::site::{Board, SOTA, Site};
+use crate::token::Judge;
 use lmp_test_support::token::PIN;
 
 fn words() -> Vec<OsString> {
@@ -38,12 +39,11 @@ fn a_software_key() {
 fn a_key_on_a_token() {
     let site = Site::new();
     let prepare = || (register_first(Board::with_token(), &site).0, words());
+    let judge = Judge::new(&site);
     at_every_call("unregister, token", sampling(60), prepare, &site, |board| {
-        if board.lost_its_token() {
-            return Ok(());
-        }
-        again(board, &site)
+        judge.judge(board, again)
     });
+    judge.report();
 }
 
 /// What a killed registration left is given up instead of finished.
@@ -55,14 +55,15 @@ fn a_registration_that_was_killed() {
         let words = board.words();
         (board, words)
     };
+    let judge = Judge::new(&site);
     at_every_call("given up", sampling(40), prepare, &site, |board| {
-        if board.lost_its_token() {
-            return Ok(());
-        }
-        let pin_file = board.dir.path().join("pin");
-        fs::write(&pin_file, PIN).unwrap();
-        let mut words = words();
-        words.extend(["--hsm-pin-file".into(), pin_file.into()]);
-        unregister(board, &site, words)
+        judge.judge(board, |board, site| {
+            let pin_file = board.dir.path().join("pin");
+            fs::write(&pin_file, PIN).unwrap();
+            let mut words = words();
+            words.extend(["--hsm-pin-file".into(), pin_file.into()]);
+            unregister(board, site, words)
+        })
     });
+    judge.report();
 }

@@ -7,45 +7,33 @@ use std::fs;
 
 use lmp_test_support::repository;
 
-fn replay(target: &str, at_least: usize, run: fn(&[u8])) {
-    let directory = repository("fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in fs::read_dir(&directory).unwrap_or_else(|error| panic!("{directory:?}: {error}")) {
-        let path = entry.unwrap().path();
-        // Names the input of a panic in the test's output.
-        eprintln!("{path:?}");
-        run(&fs::read(path).unwrap());
-        count += 1;
+/// What is done with the inputs of a folder, of which there are at least so many.
+type Replay = (&'static str, usize, fn(&[u8]));
+
+#[test]
+fn every_input() {
+    let all: [Replay; 6] = [
+        ("answer", 10, inputs::answer),
+        ("certificate", 10, inputs::certificate),
+        ("sota_toml", 10, inputs::sota_toml),
+        ("os_release", 5, inputs::os_release),
+        ("pkcs11_uri", 10, inputs::pkcs11_uri),
+        ("hsm_file", 8, inputs::hsm_file),
+    ];
+    for (target, at_least, replay) in all {
+        let folder = repository("fuzz/corpus").join(target);
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        let mut count = 0;
+        for entry in entries {
+            let path = entry.unwrap().path();
+            // Names the input of a panic in the test's output.
+            eprintln!("{path:?}");
+            replay(&fs::read(path).unwrap());
+            count += 1;
+        }
+        assert!(count >= at_least, "{folder:?} holds {count} inputs only");
     }
-    assert!(count >= at_least, "{directory:?} holds {count} inputs only");
-}
-
-#[test]
-fn answers() {
-    replay("answer", 10, inputs::answer);
-}
-
-#[test]
-fn certificates() {
-    replay("certificate", 10, inputs::certificate);
-}
-
-#[test]
-fn configurations() {
-    replay("sota_toml", 10, inputs::sota_toml);
-}
-
-#[test]
-fn releases() {
-    replay("os_release", 5, inputs::os_release);
-}
-
-#[test]
-fn pkcs11_uris() {
-    replay("pkcs11_uri", 10, inputs::pkcs11_uri);
-}
-
-#[test]
-fn hsm_files() {
-    replay("hsm_file", 8, inputs::hsm_file);
+    // A new folder must be replayed, too.
+    let folders = fs::read_dir(repository("fuzz/corpus")).unwrap().count();
+    assert_eq!(folders, all.len());
 }

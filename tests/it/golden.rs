@@ -4,7 +4,7 @@
 use lmp_test_support::answers::signing_server;
 use lmp_test_support::board::{Board, TOKEN};
 use lmp_test_support::scripted::Request;
-use lmp_test_support::tools::tool;
+use lmp_test_support::tools::openssl;
 use serde_json::{Value, json};
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
@@ -140,23 +140,8 @@ fn production() {
 
 #[test]
 fn everything_at_once() {
-    let arguments = [
-        "-g",
-        "grp",
-        "-n",
-        "nam",
-        "-i",
-        "hw",
-        "-t",
-        "t1,t2",
-        "-a",
-        "a1",
-        "-A",
-        "a2",
-        "-p",
-        "1",
-        "--use-ostree-server=no",
-    ];
+    let line = "-g grp -n nam -i hw -t t1,t2 -a a1 -A a2 -p 1 --use-ostree-server=no";
+    let arguments: Vec<&str> = line.split_whitespace().collect();
     golden(&arguments, |body| {
         let sota = body["sota-config-dir"].as_str().unwrap().to_owned();
         *body = json!({
@@ -250,11 +235,8 @@ fn csr(arguments: &[&str]) -> (String, String) {
     let path = board.path("csr.pem");
     std::fs::write(&path, pem).unwrap();
     let path = path.to_str().unwrap();
-    let text = tool(
-        "openssl",
-        ["req", "-in", path, "-noout", "-text", "-verify"],
-    );
-    (text, tool("openssl", ["asn1parse", "-in", path]))
+    let text = openssl(&format!("req -in {path} -noout -text -verify"));
+    (text, openssl(&format!("asn1parse -in {path}")))
 }
 
 /// The attributes of the subject: name, string type and value, in the order of the DER.
@@ -336,24 +318,12 @@ fn the_signing_request_of_a_production_device() {
 #[test]
 fn the_signing_request_of_a_long_name() {
     let long = "é".repeat(32) + &"x".repeat(32);
-    let board = Board::new();
-    let server = signing_server();
+    let (server, board) = (signing_server(), Board::new());
     let arguments = ["--uuid", &long, "--validate-uuid", "0"];
     board.register(&server.url(), arguments).expect(0);
     let path = board.path("csr.pem");
     std::fs::write(&path, server.only_request().json()["csr"].as_str().unwrap()).unwrap();
     let path = path.to_str().unwrap();
-    let show = [
-        "req",
-        "-in",
-        path,
-        "-noout",
-        "-subject",
-        "-nameopt",
-        "utf8,sep_comma_plus",
-    ];
-    assert_eq!(
-        tool("openssl", show).trim(),
-        format!("subject=CN={long},OU=acme")
-    );
+    let show = format!("req -in {path} -noout -subject -nameopt utf8,sep_comma_plus");
+    assert_eq!(openssl(&show).trim(), format!("subject=CN={long},OU=acme"));
 }

@@ -23,8 +23,7 @@ fn uri_command(device: &TokenBoard, factory: &Factory, uri: &str) -> Command {
 
 #[test]
 fn an_ambiguous_label_is_an_error_that_lists_the_candidates() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.hsm.initialise(LABEL);
     let serials = serials(&device.hsm, LABEL);
     assert_eq!(serials.len(), 2);
@@ -48,8 +47,7 @@ fn an_ambiguous_label_is_an_error_that_lists_the_candidates() {
 
 #[test]
 fn a_foreign_token_is_never_touched() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     device.hsm.initialise("somebody else's");
     let mut command = factory.command(&device.board);
     device.hsm.show_to(&mut command);
@@ -66,8 +64,7 @@ fn a_foreign_token_is_never_touched() {
 
 #[test]
 fn a_label_of_ones_own() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     device
         .register(&factory, &["--hsm-token-label", "my token"])
         .expect(0);
@@ -80,8 +77,7 @@ fn a_label_of_ones_own() {
 /// Without a label aktualizr would log in to the first token, and spend that one's tries.
 #[test]
 fn the_default_label_is_written_when_another_token_comes_first() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     // SoftHSM orders its slots by serial number, which is random.
     let mut others = 0;
     device.hsm.initialise(LABEL);
@@ -100,8 +96,7 @@ fn the_default_label_is_written_when_another_token_comes_first() {
 
 #[test]
 fn uris_that_do_not_fit() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let path = format!("?module-path={SOFTHSM}&pin-value={PIN}");
     for (uri, code) in [
         (format!("pkcs11:token={LABEL}"), 78),
@@ -134,8 +129,7 @@ fn uris_that_do_not_fit() {
 
 #[test]
 fn the_uuid_of_a_slot_description() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let odd = format!("description=OP-TEE TEE UUID {UUID}");
     device.register_odd(&factory, &odd, &[]).expect(0);
     let devices = factory.server.devices().unwrap();
@@ -168,8 +162,7 @@ fn the_uuid_of_a_slot_description() {
 
 #[test]
 fn an_so_pin_finishes_an_initialisation_that_was_cut_off() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     device.hsm.half_initialise();
     device.register(&factory, &[]).expect(0);
     assert_eq!(device.hsm.labels(), [LABEL]);

@@ -134,8 +134,7 @@ fn an_answer_that_is_lost_or_spoiled_is_asked_for_again() {
 
 #[test]
 fn a_full_token_at_key_generation_leaves_nothing() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let run = device.register_odd(&factory, "fail=C_GenerateKeyPair:31", &[]);
     run.expect(69).says(&["CKR_DEVICE_MEMORY", "full"]);
     assert!(device.hsm.objects().is_empty());
@@ -145,8 +144,7 @@ fn a_full_token_at_key_generation_leaves_nothing() {
 
 #[test]
 fn a_token_that_does_not_sign_leaves_nothing() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let run = device.register_odd(&factory, "fail=C_Sign:6", &[]);
     run.expect(69)
         .says(&["did not sign", "CKR_FUNCTION_FAILED"]);
@@ -156,8 +154,7 @@ fn a_token_that_does_not_sign_leaves_nothing() {
 
 #[test]
 fn a_public_key_that_cannot_be_stored_leaves_nothing() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let run = device.register_odd(&factory, "implied-public,fail=C_CreateObject:31", &[]);
     run.expect(69).says(&["public key", "CKR_DEVICE_MEMORY"]);
     assert!(device.hsm.objects().is_empty());
@@ -190,8 +187,7 @@ fn a_full_token_at_the_certificate_is_finished_offline() {
 /// The journal names what the token may hold, although nobody could remove it.
 #[test]
 fn a_token_removed_half_way_is_cleaned_up_by_the_next_run() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     for gone in ["C_GenerateKeyPair", "C_SignInit"] {
         let odd = format!("gone-after={gone}");
         let run = device.register_odd(&factory, &odd, &[]);

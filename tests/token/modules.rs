@@ -13,8 +13,7 @@ fn run_with(device: &TokenBoard, factory: &Factory, module: &Path) -> lmp_test_s
 
 #[test]
 fn a_path_must_be_absolute_and_a_file() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let folder = device.hsm.path("folder");
     fs::create_dir(&folder).unwrap();
     for (module, word) in [
@@ -35,8 +34,7 @@ fn a_path_must_be_absolute_and_a_file() {
 
 #[test]
 fn a_link_to_a_module_is_written_as_it_was_given() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let link = device.hsm.path("link.so");
     std::os::unix::fs::symlink(SOFTHSM, &link).unwrap();
     run_with(&device, &factory, &link).expect(0);
@@ -46,8 +44,7 @@ fn a_link_to_a_module_is_written_as_it_was_given() {
 
 #[test]
 fn a_library_that_does_not_load_says_why() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let text = device.hsm.path("text.so");
     fs::write(&text, "no library").unwrap();
     // SoftHSM's own file, for another machine: e_machine is at byte 18 of the header.
@@ -86,8 +83,7 @@ fn a_library_that_does_not_load_says_why() {
 
 #[test]
 fn a_library_that_does_not_start_says_why() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let run = device.register_odd(&factory, "no-function-list", &[]);
     run.expect(69)
         .says(&["odd_token.so", "C_GetFunctionList: CKR_GENERAL_ERROR"]);
@@ -101,8 +97,7 @@ fn a_library_that_does_not_start_says_why() {
 
 #[test]
 fn check_names_the_module_that_is_gone() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let copy = device.hsm.path("copy.so");
     fs::copy(SOFTHSM, &copy).unwrap();
     run_with(&device, &factory, &copy).expect(0);

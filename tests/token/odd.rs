@@ -6,8 +6,7 @@ use lmp_test_support::token::{LABEL, TokenBoard, registration};
 /// Registers and checks with a module that does `odd`.
 #[track_caller]
 fn works(odd: &str) -> (TokenBoard, lmp_test_support::board::Run) {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let run = device.register_odd(&factory, odd, &[]).expect(0);
     assert_eq!(device.hsm.objects(), registration("01", "03"));
     let checked = device.check(odd).expect(0);

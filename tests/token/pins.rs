@@ -6,7 +6,7 @@ use std::process::Command;
 use lmp_test_support::board::Run;
 use lmp_test_support::factory::Factory;
 use lmp_test_support::token::{
-    LABEL, PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, registration, spy,
+    LABEL, PIN, SO_PIN, SOFTHSM, TokenBoard, odd_module, registration, spy,
 };
 
 const COUNT_LOW: &str = "flags=10000";
@@ -27,8 +27,7 @@ fn logins(calls: &[String]) -> usize {
 
 #[test]
 fn a_wrong_pin_is_spent_exactly_once() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let mut command = spied_command(&device, &factory);
     command.args(["--hsm-pin", "00000000", "--hsm-so-pin", SO_PIN]);
     let (run, calls) = device.spied(command, Path::new(SOFTHSM));
@@ -47,8 +46,7 @@ fn a_wrong_pin_is_spent_exactly_once() {
 
 #[test]
 fn a_pin_of_impossible_length_is_not_spent() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     for pin in ["123", &"1".repeat(256)] {
         let mut command = spied_command(&device, &factory);
         command.args(["--hsm-pin", pin]);
@@ -58,7 +56,7 @@ fn a_pin_of_impossible_length_is_not_spent() {
     }
     assert!(!device.hsm.flags(LABEL).contains("count low"));
     // The same for the PINs of a blank token, which then stays blank.
-    let blank = TokenBoard::with(SoftHsm::blank());
+    let blank = TokenBoard::blank();
     for (pin, so_pin) in [("123", SO_PIN), (PIN, "123")] {
         let mut command = spied_command(&blank, &factory);
         command.args(["--hsm-pin", pin, "--hsm-so-pin", so_pin]);
@@ -85,8 +83,7 @@ fn with_flags(
 
 #[test]
 fn flags_are_read_before_a_login() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     for (flags, more, words) in [
         (
             FINAL_TRY,
@@ -115,8 +112,7 @@ fn flags_are_read_before_a_login() {
 
 #[test]
 fn check_spends_no_final_try() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.register_odd(&factory, "", &[]).expect(0);
     device.check("").expect(0);
     device.check(FINAL_TRY).expect(69).says(&["one more wrong"]);
@@ -127,8 +123,7 @@ fn check_spends_no_final_try() {
 /// The flags of the security officer's PIN count when it is the one that is spent.
 #[test]
 fn flags_of_the_security_officer() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     device.hsm.half_initialise();
     for (flags, word) in [
         ("flags=200000", "one more wrong"),
@@ -194,7 +189,7 @@ fn every_source_of_a_pin() {
         },
     ];
     for source in sources {
-        let device = TokenBoard::with(SoftHsm::blank());
+        let device = TokenBoard::blank();
         let mut command = factory.command(&device.board);
         device.hsm.show_to(&mut command);
         command.args(["--verbose", "--hsm-module", SOFTHSM]);
@@ -207,8 +202,7 @@ fn every_source_of_a_pin() {
 
 #[test]
 fn the_api_token_as_a_credential() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let token = factory.server.api_token().unwrap();
     std::fs::write(device.hsm.path("api-token"), format!("{token}\n")).unwrap();
     let mut command = device.board.local_command();
@@ -222,8 +216,7 @@ fn the_api_token_as_a_credential() {
 
 #[test]
 fn what_the_consumers_cannot_read_is_refused_before_anything_happens() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     for pin in [
         "1234\"5678",
         "1234\\5678",
@@ -249,8 +242,7 @@ fn what_the_consumers_cannot_read_is_refused_before_anything_happens() {
 /// The incumbent's wrapper then silently made a software key.
 #[test]
 fn a_pin_without_a_module_is_no_software_key() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     for adjust in [
         (|command| command.args(["--hsm-pin", PIN])) as fn(&mut Command) -> &mut Command,
         |command| command.args(["--hsm-so-pin", SO_PIN]),

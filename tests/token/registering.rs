@@ -5,15 +5,12 @@ use std::path::Path;
 use lmp_test_support::answers::Backend;
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
-use lmp_test_support::token::{
-    LABEL, PIN, SOFTHSM, SoftHsm, TokenBoard, registration, spy, succeed,
-};
-use lmp_test_support::tools::tool;
+use lmp_test_support::token::{LABEL, PIN, SOFTHSM, SoftHsm, TokenBoard, registration, spy};
+use lmp_test_support::tools::openssl;
 
 #[test]
 fn a_blank_token_becomes_a_registered_device() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     device.register(&factory, &[]).expect(0);
     assert_eq!(device.hsm.labels(), [LABEL]);
     assert_eq!(device.hsm.objects(), registration("01", "03"));
@@ -36,9 +33,7 @@ fn a_blank_token_becomes_a_registered_device() {
 
 #[test]
 fn the_objects_have_the_attributes_that_consumers_expect() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (_factory, device) = TokenBoard::registered();
     let list = |kind| device.hsm.tool(LABEL, &["--list-objects", "--type", kind]);
     let private = list("privkey");
     let access = "sensitive, always sensitive, never extractable, local";
@@ -58,32 +53,13 @@ fn the_objects_have_the_attributes_that_consumers_expect() {
     let read = ["--read-object", "--type", "cert", "--id", "03", "-o", path];
     device.hsm.tool(LABEL, &read);
     let pem = device.board.file("client.pem");
-    let der = tool(
-        "openssl",
-        [
-            "x509",
-            "-in",
-            pem.to_str().unwrap(),
-            "-noout",
-            "-fingerprint",
-        ],
-    );
-    let stored = [
-        "x509",
-        "-inform",
-        "DER",
-        "-in",
-        path,
-        "-noout",
-        "-fingerprint",
-    ];
-    assert_eq!(tool("openssl", stored), der);
+    let pem = pem.display();
+    let der = openssl(&format!("x509 -in {pem} -noout -fingerprint"));
+    let stored = format!("x509 -inform DER -in {path} -noout -fingerprint");
+    assert_eq!(openssl(&stored), der);
     // Subject, issuer and serial number are those of the certificate.
     let listed = list("cert");
-    let serial = tool(
-        "openssl",
-        ["x509", "-in", pem.to_str().unwrap(), "-noout", "-serial"],
-    );
+    let serial = openssl(&format!("x509 -in {pem} -noout -serial"));
     let serial = serial.trim().strip_prefix("serial=").unwrap();
     assert!(listed.contains(serial), "{listed} {serial}");
 }
@@ -122,7 +98,7 @@ fn openssl_verifies_the_csr() {
     let csr = device.hsm.path("device.csr");
     std::fs::write(&csr, body["csr"].as_str().unwrap()).unwrap();
     let csr = csr.to_str().unwrap();
-    let text = tool("openssl", ["req", "-in", csr, "-verify", "-noout", "-text"]);
+    let text = openssl(&format!("req -in {csr} -verify -noout -text"));
     for part in [
         "ASN1 OID: prime256v1",
         "ecdsa-with-SHA256",
@@ -139,69 +115,30 @@ fn openssl_verifies_the_csr() {
 /// fioconfig decrypts with ECDH1-DERIVE: both sides must come to the same secret.
 #[test]
 fn another_implementation_derives_with_the_key() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (_factory, device) = TokenBoard::registered();
     let path = |name: &str| device.hsm.path(name).to_str().unwrap().to_owned();
     let (peer, peer_public) = (path("peer.pem"), path("peer.der"));
-    tool(
-        "openssl",
-        [
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-out",
-            &peer,
-        ],
-    );
-    tool(
-        "openssl",
-        [
-            "pkey",
-            "-in",
-            &peer,
-            "-pubout",
-            "-outform",
-            "DER",
-            "-out",
-            &peer_public,
-        ],
-    );
+    openssl(&format!(
+        "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {peer}"
+    ));
+    openssl(&format!(
+        "pkey -in {peer} -pubout -outform DER -out {peer_public}"
+    ));
     let (ours, theirs, own) = (path("ours"), path("theirs"), path("own.pem"));
-    device.hsm.tool(
-        LABEL,
-        &[
-            "--derive",
-            "--mechanism",
-            "ECDH1-DERIVE",
-            "--id",
-            "01",
-            "--input-file",
-            &peer_public,
-            "--output-file",
-            &ours,
-        ],
+    let derive = format!(
+        "--derive --mechanism ECDH1-DERIVE --id 01 --input-file {peer_public} --output-file {ours}"
     );
+    let derive: Vec<&str> = derive.split_whitespace().collect();
+    device.hsm.tool(LABEL, &derive);
     let certificate = device.board.file("client.pem");
-    let public = tool(
-        "openssl",
-        [
-            "x509",
-            "-in",
-            certificate.to_str().unwrap(),
-            "-noout",
-            "-pubkey",
-        ],
-    );
+    let public = openssl(&format!(
+        "x509 -in {} -noout -pubkey",
+        certificate.display()
+    ));
     std::fs::write(&own, public).unwrap();
-    tool(
-        "openssl",
-        [
-            "pkeyutl", "-derive", "-inkey", &peer, "-peerkey", &own, "-out", &theirs,
-        ],
-    );
+    openssl(&format!(
+        "pkeyutl -derive -inkey {peer} -peerkey {own} -out {theirs}"
+    ));
     let secret = std::fs::read(&ours).unwrap();
     assert_eq!(secret.len(), 32);
     assert_eq!(secret, std::fs::read(&theirs).unwrap());
@@ -270,8 +207,7 @@ fn a_fresh_registration_makes_few_calls() {
 
 #[test]
 fn the_pin_of_a_check_is_the_one_in_sota_toml_and_it_changes_nothing() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let command = device.command_with(&factory, &spy());
     let (run, _) = device.spied(command, Path::new(SOFTHSM));
     run.expect(0);
@@ -303,9 +239,7 @@ fn the_pin_of_a_check_is_the_one_in_sota_toml_and_it_changes_nothing() {
 
 #[test]
 fn check_finds_what_is_wrong_on_the_token() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (_factory, device) = TokenBoard::registered();
     let delete = |kind: &str, id: &str| {
         device
             .hsm
@@ -330,9 +264,7 @@ fn check_finds_what_is_wrong_on_the_token() {
 
 #[test]
 fn check_compares_the_certificate_on_the_token() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (factory, device) = TokenBoard::registered();
     let other = TokenBoard::new();
     other.register(&factory, &[]).expect(0);
     device
@@ -340,21 +272,15 @@ fn check_compares_the_certificate_on_the_token() {
         .tool(LABEL, &["--delete-object", "--type", "cert", "--id", "03"]);
     let der = device.hsm.path("other.der");
     let pem = other.board.file("client.pem");
-    let mut command = std::process::Command::new("openssl");
-    command
-        .args(["x509", "-outform", "DER", "-in"])
-        .arg(pem)
-        .arg("-out")
-        .arg(&der);
-    succeed(command);
-    device.hsm.write_certificate(der.to_str().unwrap());
+    let (pem, der) = (pem.display(), der.display());
+    openssl(&format!("x509 -outform DER -in {pem} -out {der}"));
+    device.hsm.write_certificate(&der.to_string());
     device.check("").expect(78).says(&["client.pem"]);
 }
 
 #[test]
 fn a_software_registration_moves_to_a_token() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     factory.register(&device.board, &[]).expect(0);
     assert!(device.board.file("pkey.pem").exists());
     device.register(&factory, &["--force"]).expect(0);
@@ -365,8 +291,7 @@ fn a_software_registration_moves_to_a_token() {
 
 #[test]
 fn without_an_so_pin_a_blank_token_stays_blank() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     let mut command = factory.command(&device.board);
     device.hsm.show_to(&mut command);
     command.args(["-m", SOFTHSM, "-P", PIN]);

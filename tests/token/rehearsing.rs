@@ -5,7 +5,7 @@ use std::process::Command;
 
 use lmp_test_support::board::{Run, snapshot_of};
 use lmp_test_support::factory::Factory;
-use lmp_test_support::token::{LABEL, PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module, spy};
+use lmp_test_support::token::{LABEL, PIN, SOFTHSM, TokenBoard, odd_module, spy};
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
 
@@ -22,8 +22,7 @@ fn rehearse(device: &TokenBoard, mut command: Command, code: i32) -> Run {
 
 #[test]
 fn the_token_that_would_be_used() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let run = rehearse(&device, device.command(&factory), 0);
     assert!(run.stdout.contains(" a random "), "{run}");
     let line = format!("  token:    {LABEL:?}, serial \"");
@@ -49,8 +48,7 @@ fn the_token_that_would_be_used() {
 
 #[test]
 fn a_blank_one_that_would_be_initialised() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     let run = rehearse(&device, device.command(&factory), 0);
     let line = format!("  token:    a blank one, initialised as {LABEL:?}\n");
     assert!(run.stdout.contains(&line), "{run}");
@@ -66,8 +64,7 @@ fn a_blank_one_that_would_be_initialised() {
 /// A try is never spent, and no session is opened.
 #[test]
 fn nothing_is_asked_of_the_token() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let mut command = device.command_with(&factory, &spy());
     command.arg("--dry-run");
     let (run, calls) = device.spied(command, Path::new(SOFTHSM));
@@ -90,8 +87,7 @@ fn nothing_is_asked_of_the_token() {
 
 #[test]
 fn why_there_is_none() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let missing = device.command_with(&factory, Path::new("/nowhere/module.so"));
     rehearse(&device, missing, 78).says(&["there is no PKCS#11 library \"/nowhere/module.so\""]);
 

@@ -3,12 +3,11 @@
 use lmp_test_support::board::Run;
 use lmp_test_support::factory::Factory;
 use lmp_test_support::token::{LABEL, PIN, SOFTHSM, TokenBoard, registration, succeed};
-use lmp_test_support::tools::tool;
+use lmp_test_support::tools::openssl;
 
 #[test]
 fn force_alternates_between_the_ids() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.hsm.make_key(LABEL, "other", "05", &[]);
     let with_other = |mut objects: Vec<String>| {
         objects.extend(["private key other 05".into(), "public key other 05".into()]);
@@ -36,8 +35,7 @@ fn force_alternates_between_the_ids() {
 
 #[test]
 fn leftovers_are_an_error_that_lists_them() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.hsm.make_key(LABEL, "tls", "01", &[]);
     let before = device.hsm.objects();
     device.register(&factory, &[]).expect(69).says(&[
@@ -57,25 +55,18 @@ fn leftovers_are_an_error_that_lists_them() {
 fn some_certificate(device: &TokenBoard) -> String {
     let path = device.hsm.path("some.der");
     let key = device.hsm.path("some.pem");
-    let mut command = std::process::Command::new("openssl");
-    command.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-    ]);
-    command.args(["-nodes", "-subj", "/CN=old", "-outform", "DER", "-keyout"]);
-    command.arg(key).arg("-out").arg(&path);
-    succeed(command);
+    openssl(&format!(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=old -outform DER \
+         -keyout {} -out {}",
+        key.display(),
+        path.display()
+    ));
     path.to_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_leftover_certificate() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     let der = some_certificate(&device);
     device.hsm.write_certificate(&der);
     device
@@ -91,8 +82,7 @@ fn a_leftover_certificate() {
 /// Consumers look for id and class only: a stranger's key under id 01 is in the way.
 #[test]
 fn ids_that_a_stranger_uses() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.hsm.make_key(LABEL, "stranger", "01", &[]);
     device.register(&factory, &[]).expect(0);
     let objects = device.hsm.objects();
@@ -123,9 +113,7 @@ fn ids_that_a_stranger_uses() {
 /// fioconfig was cut off in a rotation: both ids are taken, and `sota.toml` names one of them.
 #[test]
 fn the_pair_that_is_in_use_stays_until_the_end() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (factory, device) = TokenBoard::registered();
     device.hsm.make_key(LABEL, "tls", "07", &[]);
     let run = device.register_odd(&factory, "fail=C_GenerateKeyPair:31", &["--force"]);
     run.expect(69);
@@ -140,9 +128,7 @@ fn the_pair_that_is_in_use_stays_until_the_end() {
 /// The old registration works after every failure.
 #[test]
 fn a_forced_run_that_fails_destroys_nothing() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (factory, device) = TokenBoard::registered();
     let old = registration("01", "03");
     let files = device.board.snapshot();
 
@@ -190,8 +176,7 @@ fn a_forced_run_that_fails_destroys_nothing() {
 /// What cannot be removed after the commit is removed by the next run, and only then.
 #[test]
 fn old_objects_that_stay_are_removed_by_the_next_run() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.register_odd(&factory, "", &[]).expect(0);
     let run = device.register_odd(&factory, "fail=C_DestroyObject:30", &["--force"]);
     run.expect(0).says(&["warning", "did not remove"]);
@@ -208,26 +193,24 @@ fn old_objects_that_stay_are_removed_by_the_next_run() {
 /// If fioconfig has renewed the key meanwhile, the clean-up must not take its new pair away.
 #[test]
 fn a_late_clean_up_spares_a_renewed_key() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.register_odd(&factory, "", &[]).expect(0);
     let run = device.register_odd(&factory, "fail=C_DestroyObject:30", &["--force"]);
     run.expect(0);
     let path = device.board.file("sota.toml");
     let text = device.board.text("sota.toml");
     let renewed = text.replace("tls_pkey_id = \"07\"", "tls_pkey_id = \"01\"");
-    std::fs::write(&path, renewed).unwrap();
+    std::fs::write(&path, &renewed).unwrap();
     let before = device.hsm.objects();
     device.register_odd(&factory, "", &["--force"]).expect(0);
     assert_eq!(device.hsm.objects(), before);
-    assert!(tool("ls", ["-A", device.board.sota().to_str().unwrap()]).contains("sota.toml"));
+    assert_eq!(device.board.text("sota.toml"), renewed);
 }
 
 /// Nobody else would ever remove it: the new sota.toml does not name the token any more.
 #[test]
 fn an_old_pair_that_stays_on_its_token_is_named() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.hsm.initialise("other one");
     device.register(&factory, &[]).expect(0);
     let to_other = ["--force", "--hsm-token-label", "other one"];

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use lmp_test_support::board::run;
 use lmp_test_support::factory::Factory;
-use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, SoftHsm, TokenBoard, odd_module};
+use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, TokenBoard, odd_module};
 use lmp_test_support::tools::under;
 
 fn pin_files(device: &TokenBoard, command: &mut Command) {
@@ -17,8 +17,7 @@ fn pin_files(device: &TokenBoard, command: &mut Command) {
 
 #[test]
 fn no_program_that_is_started_sees_a_pin() {
-    let factory = Factory::new();
-    let device = TokenBoard::with(SoftHsm::blank());
+    let (factory, device) = (Factory::new(), TokenBoard::blank());
     device
         .board
         .install_program("systemctl", "#!/bin/sh\nexec /usr/bin/env\n");
@@ -30,17 +29,8 @@ fn no_program_that_is_started_sees_a_pin() {
     inner.arg("--ca-file").arg(factory.server.ca_file());
     inner.args(["--json", "--verbose"]);
     inner.args(["--hsm-module", SOFTHSM]);
-    let strace = [
-        "-f",
-        "-v",
-        "-s",
-        "100000",
-        "-e",
-        "trace=execve",
-        "-o",
-        trace.to_str().unwrap(),
-    ];
-    let mut command = under("/usr/bin/strace", strace, &inner);
+    let strace = format!("-f -v -s 100000 -e trace=execve -o {}", trace.display());
+    let mut command = under("/usr/bin/strace", strace.split_whitespace(), &inner);
     command
         .env("LMP_HSM_PIN", PIN)
         .env("LMP_HSM_SO_PIN", SO_PIN);
@@ -74,7 +64,7 @@ fn no_run_says_a_pin_or_leaves_one_in_its_journal() {
         ("fail=C_CreateObject:31", 69, &[".registration/sota.toml"]),
         ("", 0, &["sota.toml"]),
     ] {
-        let device = TokenBoard::with(SoftHsm::blank());
+        let device = TokenBoard::blank();
         let mut command = factory.command(&device.board);
         device.make_odd(&mut command, odd);
         command.arg("--hsm-module").arg(odd_module());

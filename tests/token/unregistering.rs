@@ -18,8 +18,7 @@ fn unregister(device: &TokenBoard, arguments: &[&str]) -> Command {
 
 #[test]
 fn only_the_objects_of_the_registration_go() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     device.hsm.make_key(LABEL, "other", "05", &[]);
     let before = device.hsm.objects();
     device.register(&factory, &[]).expect(0);
@@ -33,9 +32,7 @@ fn only_the_objects_of_the_registration_go() {
 
 #[test]
 fn a_token_that_is_gone_keeps_nothing_registered_against_its_owners_will() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
-    device.register(&factory, &[]).expect(0);
+    let (_factory, device) = TokenBoard::registered();
     let mut command = unregister(&device, &[]);
     command.env("SOFTHSM2_CONF", "/nonexistent");
     let names = device.names();
@@ -48,8 +45,7 @@ fn a_token_that_is_gone_keeps_nothing_registered_against_its_owners_will() {
 
 #[test]
 fn a_key_of_an_interrupted_registration_goes_too() {
-    let factory = Factory::new();
-    let device = TokenBoard::new();
+    let (factory, device) = (Factory::new(), TokenBoard::new());
     // The backend answers 201 with a body that cannot be used, so the journal stays.
     let server = ScriptedServer::new(|request| match request.method.as_str() {
         "HEAD" => Answer::whole(401, b""),

@@ -96,8 +96,13 @@ fn the_command_line_and_the_environment_win() {
     is("production", "true", "environment PRODUCTION");
 }
 
-/// A value for each option, as TOML; what `--dry-run` shows of it; and what it cannot go without.
+const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
+const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// A value for each option, as TOML or as it is shown; what `--dry-run` shows of it; and what it
+/// cannot go without.
 const VALUES: &[(&str, &str, &str, &str)] = {
+    let module = "hsm-module = \"/usr/lib/softhsm/libsofthsm2.so\"\n";
     let token = "hsm-module = \"/usr/lib/softhsm/libsofthsm2.so\"\nhsm-pin = \"1234\"\n";
     &[
         ("sota-dir", "", "", ""),
@@ -106,12 +111,7 @@ const VALUES: &[(&str, &str, &str, &str)] = {
         ("factory", "\"acme\"", "acme", ""),
         ("hwid", "\"hw\"", "hw", ""),
         ("tags", "[\"a\", \"b\"]", "a,b", ""),
-        (
-            "uuid",
-            "\"67e67bf8-6f72-481d-a05e-bcf2784dd584\"",
-            "67e67bf8-6f72-481d-a05e-bcf2784dd584",
-            "",
-        ),
+        ("uuid", UUID, UUID, ""),
         ("name", "\"a \\\"b\\\" =c\"", "a \"b\" =c", ""),
         ("device-group", "\"-grp\"", "-grp", ""),
         ("production", "true", "true", ""),
@@ -128,35 +128,15 @@ const VALUES: &[(&str, &str, &str, &str)] = {
             "X-Token",
             "api-token = \"x\"\n",
         ),
-        (
-            "hsm-module",
-            "\"/usr/lib/softhsm/libsofthsm2.so\"",
-            SOFTHSM,
-            "hsm-pin = \"1234\"\n",
-        ),
+        ("hsm-module", SOFTHSM, SOFTHSM, "hsm-pin = \"1234\"\n"),
         ("hsm-token-label", "\"mine\"", "mine", token),
-        (
-            "hsm-pin",
-            "\"s3cret\"",
-            "[secret]",
-            "hsm-module = \"/usr/lib/softhsm/libsofthsm2.so\"\n",
-        ),
-        (
-            "hsm-pin-file",
-            "",
-            "[secret]",
-            "hsm-module = \"/usr/lib/softhsm/libsofthsm2.so\"\n",
-        ),
+        ("hsm-pin", "\"s3cret\"", "[secret]", module),
+        ("hsm-pin-file", "", "[secret]", module),
         ("hsm-so-pin", "\"s3cret\"", "[secret]", token),
         ("hsm-so-pin-file", "", "[secret]", token),
         ("hsm-allow-final-try", "true", "true", token),
         ("retry-for", "5", "5", ""),
-        (
-            "ca-file",
-            "\"/etc/ssl/certs/ca-certificates.crt\"",
-            "/etc/ssl/certs/ca-certificates.crt",
-            "",
-        ),
+        ("ca-file", BUNDLE, BUNDLE, ""),
         ("connect-timeout", "5", "5", ""),
         ("read-timeout", "5", "5", ""),
         ("request-timeout", "5", "5", ""),
@@ -186,6 +166,9 @@ fn every_option_can_be_set_and_is_shown_with_its_file() {
             text.push(format!("{name} = {secret:?}"));
         } else if !value.is_empty() {
             text.retain(|line| !line.starts_with(&format!("{name} = ")));
+            let quoted = format!("{value:?}");
+            let is_plain = [UUID, BUNDLE, SOFTHSM].contains(value);
+            let value = if is_plain { &quoted } else { *value };
             text.push(format!("{name} = {value}"));
         }
         text.push((*needed).to_owned());

@@ -340,8 +340,7 @@ fn codes_that_would_move_a_cursor() {
 /// Cut off after the request: the next run has the same device approved again.
 #[test]
 fn an_interrupted_registration_is_approved_again() {
-    let board = Board::new();
-    let backend = Backend::new();
+    let (backend, board) = (Backend::new(), Board::new());
     let broken = Mutex::new(true);
     let server = ScriptedServer::new(move |request| {
         if is_invitation(request) {

@@ -10,8 +10,7 @@ use super::register;
 /// The next run asks for the device that the backend may have made, and succeeds.
 #[test]
 fn after_a_rejected_answer_the_next_run_asks_for_the_same_device() {
-    let board = Board::new();
-    let backend = Backend::new();
+    let (backend, board) = (Backend::new(), Board::new());
     let server = ScriptedServer::new(move |request| match request.number {
         0 => Answer::whole(201, b"{}"),
         _ => backend.signed(request),

@@ -168,8 +168,7 @@ fn links_are_replaced_and_their_targets_left_alone() {
 /// The same inside a journal that an interrupted run left.
 #[test]
 fn links_in_the_journal() {
-    let board = Board::new();
-    let backend = Backend::new();
+    let (backend, board) = (Backend::new(), Board::new());
     let server = ScriptedServer::new(move |request| match request.number {
         0 => Answer::whole(503, b"later"),
         _ => backend.signed(request),
@@ -244,8 +243,7 @@ fn a_link_at_the_journal() {
 #[test]
 fn the_key_is_private_from_the_first_moment() {
     use std::os::unix::fs::PermissionsExt as _;
-    let board = Board::new();
-    let backend = Backend::new();
+    let (backend, board) = (Backend::new(), Board::new());
     let journal = board.file(JOURNAL);
     let modes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&modes);

@@ -51,8 +51,7 @@ fn a_token_file_with_more_lines() {
         "tok-1",
         " tok-1 \n",
     ] {
-        let server = signing_server();
-        let board = Board::new();
+        let (server, board) = (signing_server(), Board::new());
         fs::write(board.path("token"), text).unwrap();
         board.register(&server.url(), [""; 0]).expect(0);
         let request = server.only_request();

@@ -9,6 +9,7 @@ use lmp_test_support::answers::signing_server;
 use lmp_test_support::board::{Board, run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::pki::Ca;
+use lmp_test_support::tools::openssl;
 
 /// A registration at `factory` that is told nothing about whom to trust.
 fn trusting_nobody(factory: &Factory, board: &Board) -> Command {
@@ -25,8 +26,7 @@ fn with_token(factory: &Factory, board: &Board) -> Command {
 
 #[test]
 fn a_server_of_an_unknown_ca() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let stranger = board.path("stranger.pem");
     std::fs::write(&stranger, Ca::new("stranger").pem()).unwrap();
 
@@ -76,10 +76,7 @@ fn every_way_to_name_a_ca() {
     let board = Board::new();
     let dir = board.path("certs");
     std::fs::create_dir(&dir).unwrap();
-    let hash = lmp_test_support::tools::tool(
-        "openssl",
-        ["x509", "-noout", "-hash", "-in", ca.to_str().unwrap()],
-    );
+    let hash = openssl(&format!("x509 -noout -hash -in {}", ca.display()));
     std::fs::copy(&ca, dir.join(format!("{}.0", hash.trim()))).unwrap();
     let mut command = with_token(&factory, &board);
     run({
@@ -121,8 +118,7 @@ fn a_ca_file_that_is_none() {
 
 #[test]
 fn a_server_under_another_name() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let mut command = with_token(&factory, &board);
     // The certificate holds localhost and 127.0.0.1, and Linux answers on all of 127/8.
     let url = factory.device_api().replace("localhost", "127.0.0.1");
@@ -251,8 +247,7 @@ fn no_proxy_is_an_exception() {
 
 #[test]
 fn a_proxy_that_is_down_or_wrong() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let mut command = with_token(&factory, &board);
     let nobody = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -269,8 +264,7 @@ fn a_proxy_that_is_down_or_wrong() {
 /// No CA is asked for where no TLS is spoken.
 #[test]
 fn plain_http_needs_no_ca() {
-    let server = signing_server();
-    let board = Board::new();
+    let (server, board) = (signing_server(), Board::new());
     let mut command = board.command(&server.url());
     command.args(["--start-daemon=0", "--retry-for=0"]);
     command
@@ -281,8 +275,7 @@ fn plain_http_needs_no_ca() {
 
 #[test]
 fn a_device_without_any_ca() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let mut command = with_token(&factory, &board);
     command
         .env("SSL_CERT_FILE", "/nonexistent")

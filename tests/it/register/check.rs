@@ -7,8 +7,7 @@ use lmp_test_support::factory::Factory;
 use lmp_test_support::pki::{Ca, KeyPair};
 
 fn registered() -> (Factory, Board) {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     factory.register(&board, &[]).expect(0);
     (factory, board)
 }

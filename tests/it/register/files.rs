@@ -5,29 +5,23 @@ use std::os::unix::fs::symlink;
 
 use lmp_test_support::board::{Board, FILES, run};
 use lmp_test_support::factory::Factory;
-use lmp_test_support::tools::{output, tool, under};
+use lmp_test_support::tools::{openssl, output, tool, under};
+
+fn root_metadata(factory: &Factory) -> String {
+    format!("{}/repo/1.root.json", factory.server.urls().gateway)
+}
 
 /// The status that the gateway gives to curl with the files on the disk.
 fn ask_with_curl(factory: &Factory, board: &Board) -> String {
     let file = |name| board.file(name).to_str().unwrap().to_owned();
-    let url = format!("{}/repo/1.root.json", factory.server.urls().gateway);
-    let arguments = [
-        "-sS",
-        "--max-time",
-        "60",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        "--cacert",
-        &file("root.crt"),
-        "--cert",
-        &file("client.pem"),
-        "--key",
-        &file("pkey.pem"),
-        &url,
-    ];
-    tool("curl", arguments)
+    let line = format!(
+        "-sS --max-time 60 -o /dev/null -w %{{http_code}} --cacert {} --cert {} --key {} {}",
+        file("root.crt"),
+        file("client.pem"),
+        file("pkey.pem"),
+        root_metadata(factory)
+    );
+    tool("curl", line.split_whitespace())
 }
 
 #[test]
@@ -79,23 +73,13 @@ fn agrees_with_openssl(board: &Board, uuid: &str) {
     let file = |name| board.file(name).to_str().unwrap().to_owned();
     let key = board.text("pkey.pem");
     assert!(key.starts_with("-----BEGIN EC PRIVATE KEY-----\n"), "SEC1");
-    let of_key = tool("openssl", ["pkey", "-in", &file("pkey.pem"), "-pubout"]);
-    let of_certificate = tool(
-        "openssl",
-        ["x509", "-in", &file("client.pem"), "-noout", "-pubkey"],
-    );
+    let (key, certificate) = (file("pkey.pem"), file("client.pem"));
+    let of_key = openssl(&format!("pkey -in {key} -pubout"));
+    let of_certificate = openssl(&format!("x509 -in {certificate} -noout -pubkey"));
     assert_eq!(of_key, of_certificate);
-    let subject = [
-        "x509",
-        "-in",
-        &file("client.pem"),
-        "-noout",
-        "-subject",
-        "-nameopt",
-        "RFC2253",
-    ];
+    let subject = format!("x509 -in {certificate} -noout -subject -nameopt RFC2253");
     assert_eq!(
-        tool("openssl", subject).trim(),
+        openssl(&subject).trim(),
         format!("subject=OU=acme,CN={uuid}")
     );
     assert!(
@@ -114,16 +98,12 @@ fn agrees_with_openssl(board: &Board, uuid: &str) {
 
 #[test]
 fn a_production_device() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let run = factory.register(&board, &["-p", "--json"]).expect(0);
     assert_eq!(run.json()["production"], true);
     assert!(factory.server.devices().unwrap()[0].production);
     let path = board.file("client.pem");
-    let text = tool(
-        "openssl",
-        ["x509", "-in", path.to_str().unwrap(), "-noout", "-subject"],
-    );
+    let text = openssl(&format!("x509 -in {} -noout -subject", path.display()));
     assert!(text.contains("businessCategory = production"), "{text}");
 }
 
@@ -131,19 +111,14 @@ fn a_production_device() {
 /// complete, and nothing that they read is ever half-written. Seen from outside by strace.
 #[test]
 fn sota_toml_appears_last() {
-    let factory = Factory::plain();
-    let board = Board::new();
+    let (factory, board) = (Factory::plain(), Board::new());
     let inner = factory.command(&board);
     let log = board.path("strace.log");
-    let strace = [
-        "-f",
-        "-qq",
-        "-y",
-        "-e",
-        "trace=rename,renameat,renameat2,fsync,linkat,link",
-        "-o",
-        log.to_str().unwrap(),
-    ];
+    let strace = format!(
+        "-f -qq -y -e trace=rename,renameat,renameat2,fsync,linkat,link -o {}",
+        log.display()
+    );
+    let strace = strace.split_whitespace();
     run(under("/usr/bin/strace", strace, &inner)).expect(0);
     let log = fs::read_to_string(log).unwrap();
     let sota = board.sota().to_str().unwrap();
@@ -177,8 +152,7 @@ fn sota_toml_appears_last() {
 /// database, which names the old keys.
 #[test]
 fn a_forced_registration_replaces_everything() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     factory.register(&board, &[]).expect(0);
     let before = board.snapshot();
     for name in ["sql.db", "sql.db-wal", "sql.db-shm"] {
@@ -203,8 +177,7 @@ fn a_forced_registration_replaces_everything() {
 /// A directory that is reached through a link is as good as any.
 #[test]
 fn a_link_to_the_directory() {
-    let factory = Factory::plain();
-    let board = Board::new();
+    let (factory, board) = (Factory::plain(), Board::new());
     let link = board.path("link");
     symlink(board.sota(), &link).unwrap();
     let board = board.with_sota(link);
@@ -215,22 +188,12 @@ fn a_link_to_the_directory() {
 /// A registration is for one key: without it the certificate opens nothing.
 #[test]
 fn the_gateway_refuses_who_has_no_certificate() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     factory.register(&board, &[]).expect(0);
     assert_eq!(ask_with_curl(&factory, &board), "200", "it is there");
     let root = board.file("root.crt");
-    let url = format!("{}/repo/1.root.json", factory.server.urls().gateway);
-    let curl = output(
-        "curl",
-        [
-            "-sS",
-            "--max-time",
-            "60",
-            "--cacert",
-            root.to_str().unwrap(),
-            &url,
-        ],
-    );
+    let (root, url) = (root.display(), root_metadata(&factory));
+    let line = format!("-sS --max-time 60 --cacert {root} {url}");
+    let curl = output("curl", line.split_whitespace());
     assert!(!curl.status.success());
 }

@@ -8,8 +8,7 @@ use lmp_test_support::tools::under;
 
 #[test]
 fn one_json_object() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let run = factory
         .register(&board, &["--json", "-n", "front door"])
         .expect(0);
@@ -57,8 +56,7 @@ fn one_json_object_for_a_failure() {
 /// Where each value came from, and no secret among them.
 #[test]
 fn verbose() {
-    let server = signing_server();
-    let board = Board::new();
+    let (server, board) = (signing_server(), Board::new());
     let run = board
         .register(&server.url(), ["--verbose", "-g", "grp"])
         .expect(0);
@@ -85,8 +83,7 @@ fn verbose() {
 /// Without `--verbose` a success is quiet on standard error but for its steps.
 #[test]
 fn a_summary() {
-    let factory = Factory::new();
-    let board = Board::new();
+    let (factory, board) = (Factory::new(), Board::new());
     let run = factory
         .register(&board, &["-n", "front door", "-p"])
         .expect(0);
@@ -117,8 +114,7 @@ fn a_summary() {
 /// Nobody reads any more: the device is registered all the same.
 #[test]
 fn a_closed_output() {
-    let server = signing_server();
-    let board = Board::new();
+    let (server, board) = (signing_server(), Board::new());
     let mut command = board.command(&server.url());
     command.args(["--start-daemon", "0"]);
     let closed = ["-c", "exec \"$@\" >&- 2>&-", "sh"];

@@ -34,8 +34,7 @@ fn registered_already() {
 
 #[test]
 fn registered_by_us() {
-    let factory = Factory::plain();
-    let board = Board::new();
+    let (factory, board) = (Factory::plain(), Board::new());
     factory.register(&board, &[]).expect(0);
     let before = board.snapshot();
     factory.register(&board, &[]).expect(10);
@@ -47,8 +46,7 @@ fn registered_by_us() {
 /// Other files are no registration.
 #[test]
 fn what_is_no_registration() {
-    let factory = Factory::plain();
-    let board = Board::new();
+    let (factory, board) = (Factory::plain(), Board::new());
     for name in [
         "root.crt",
         "pkey.pem",

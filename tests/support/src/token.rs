@@ -230,6 +230,18 @@ impl TokenBoard {
         Self::with(SoftHsm::new())
     }
 
+    /// With a blank token.
+    pub fn blank() -> Self {
+        Self::with(SoftHsm::blank())
+    }
+
+    /// With a registration at a factory.
+    pub fn registered() -> (Factory, Self) {
+        let (factory, device) = (Factory::new(), Self::new());
+        device.register(&factory, &[]).expect(0);
+        (factory, device)
+    }
+
     /// With these tokens.
     pub fn with(hsm: SoftHsm) -> Self {
         Self {

@@ -22,6 +22,11 @@ pub fn tool<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = 
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Standard output of `openssl` with these words, which must succeed.
+pub fn openssl(words: &str) -> String {
+    tool("openssl", words.split_whitespace())
+}
+
 /// `command` run by a tool, which is given `words` before it. The environment is what was set for
 /// `command`, and nothing else.
 pub fn under<A: AsRef<OsStr>>(
