@@ -1,97 +1,95 @@
-//! `auto`: what the auto-register wrapper script read becomes a layer of settings, without a shell
+//! `auto`: what the auto-register wrapper script read becomes sources of settings, without a shell
 //! and without a secret on a command line.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::environment;
+use super::files::TEXT_LIMIT;
+use super::hsm_file::{self, HsmFile};
+use super::options::Source;
+use super::origin::Origin;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::settings::Origin;
-use crate::settings::hsm_file::{self, HsmFile};
-use crate::settings::layers::{Layer, Layers};
 use crate::sota::directory::{Directory, is_there, read_text};
 
 /// Directory of the files `tag` and `hsm`.
 const SETTINGS: &str = "/etc/sota";
 /// The API token's file, unless `TOKEN_FILE` names another.
 const TOKEN_FILE: &str = "/etc/lmp-device-register-token";
-/// The most bytes of a file.
-const TEXT_LIMIT: usize = 64 * 1024;
 
-/// Adds what the wrapper passed on to `layers`: what somebody set above the configuration files,
-/// and what is only found or assumed below them.
+/// What somebody set: it counts for more than the configuration files.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a file that is there and unusable.
-pub(crate) fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
-    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), Secret::from(value))]);
-    // A token that was forgotten is an error at once, and no code that nobody reads. An image that
-    // names its approval server and has no such file means a person.
-    if variable("OAUTH_BASE")?.is_none() || is_there(Path::new(TOKEN_FILE)) {
-        layers.push_below(Layer {
-            origin: Origin::Default,
-            values: one("api-token-file", TOKEN_FILE.to_owned()),
-        });
-    }
-    let path = sota_dir.join("compose-apps");
-    if let Some(apps) = preloaded_apps(&path)? {
-        layers.push_below(Layer {
-            origin: Origin::File(path),
-            values: one("apps", apps),
-        });
-    }
-    let mut add = |values: BTreeMap<String, Secret>, origin: Origin| {
-        layers.push_above(Layer { origin, values });
-    };
-    if let Some(path) = variable("TOKEN_FILE")? {
-        add(
-            one("api-token-file", path),
-            Origin::Environment("TOKEN_FILE"),
-        );
-    }
-    if let Some(apps) = variable("APPS")? {
-        add(one("apps", apps), Origin::Environment("APPS"));
-    }
-    if std::env::var_os("USE_HOSTNAME").is_some_and(|value| !value.is_empty()) {
-        let name = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        add(one("name", name), Origin::Environment("USE_HOSTNAME"));
-    }
+pub(super) fn set() -> Result<Vec<Source>> {
+    let mut found = Vec::new();
     let settings = Path::new(SETTINGS);
-    if let Some((tag, path)) = tag(settings)? {
-        add(one("tags", tag), Origin::File(path));
-    }
-    if let Some((
-        HsmFile {
+    if let Some((file, path)) = hsm(settings)? {
+        let HsmFile {
             module,
             pin,
             so_pin,
-        },
-        path,
-    )) = hsm(settings)?
-    {
-        let values = [
-            ("hsm-module", module.into()),
-            ("hsm-pin", pin),
-            ("hsm-so-pin", so_pin),
-        ];
-        let values = values.map(|(name, value)| (name.to_owned(), value));
-        add(BTreeMap::from(values), Origin::File(path));
+        } = file;
+        let mut add = |field, secret| {
+            found.push(Source::one(Origin::File(path.clone()), field, secret));
+        };
+        add(|o| &mut o.register.hsm_module, Secret::from(module));
+        add(|o| &mut o.register.hsm_pin, pin);
+        add(|o| &mut o.register.hsm_so_pin, so_pin);
     }
-    Ok(())
+    if let Some((tag, path)) = tag(settings)? {
+        let origin = Origin::File(path);
+        found.push(Source::one(origin, |o| &mut o.register.tags, tag));
+    }
+    if std::env::var_os("USE_HOSTNAME").is_some_and(|value| !value.is_empty()) {
+        let host = rustix::system::uname();
+        let name = host.nodename().to_string_lossy().into_owned();
+        let origin = Origin::Environment("USE_HOSTNAME");
+        found.push(Source::one(origin, |o| &mut o.register.name, name));
+    }
+    if let Some(apps) = variable("APPS")? {
+        let origin = Origin::Environment("APPS");
+        found.push(Source::one(origin, |o| &mut o.register.apps, apps));
+    }
+    if let Some(path) = variable("TOKEN_FILE")? {
+        let origin = Origin::Environment("TOKEN_FILE");
+        found.push(Source::one(
+            origin,
+            |o| &mut o.register.api_token_file,
+            path.into(),
+        ));
+    }
+    Ok(found)
+}
+
+/// What is only found or assumed: it counts for less than the configuration files.
+///
+/// # Errors
+/// [`crate::error::Kind::Storage`] for a directory of apps that cannot be read.
+pub(super) fn found(sota_dir: &Path) -> Result<Vec<Source>> {
+    let mut found = Vec::new();
+    // A token that was forgotten is an error at once, and no code that nobody reads. An image that
+    // names its approval server and has no such file means a person.
+    if variable("OAUTH_BASE")?.is_none() || is_there(Path::new(TOKEN_FILE)) {
+        let path = PathBuf::from(TOKEN_FILE);
+        found.push(Source::one(
+            Origin::Default,
+            |o| &mut o.register.api_token_file,
+            path,
+        ));
+    }
+    let path = sota_dir.join("compose-apps");
+    if let Some(apps) = preloaded_apps(&path)? {
+        let origin = Origin::File(path);
+        found.push(Source::one(origin, |o| &mut o.register.apps, apps));
+    }
+    Ok(found)
 }
 
 /// A variable of the wrapper; an empty one is one that is not set.
 fn variable(name: &str) -> Result<Option<String>> {
-    match std::env::var_os(name).map(std::ffi::OsString::into_string) {
-        None => Ok(None),
-        Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Some(Err(value)) => Err(Error::configuration(format!(
-            "the variable {name} is not UTF-8: {value:?}"
-        ))),
-    }
+    let text = environment::text(name, std::env::var_os(name))?;
+    Ok(text.filter(|value| !value.is_empty()))
 }
 
 fn tag(settings: &Path) -> Result<Option<(String, PathBuf)>> {
@@ -125,9 +123,6 @@ fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
     }
     match hsm_file::parse(&read_text(&path, TEXT_LIMIT)?) {
         Ok(file) => Ok(Some((file, path))),
-        Err(error) => {
-            let hint = error.hint_text().unwrap_or_default().to_owned();
-            Err(Error::configuration(format!("{path:?}: {}", error.full_message())).hint(hint))
-        }
+        Err(wrong) => Err(Error::configuration(format!("{path:?}: {wrong}")).hint(wrong.hint())),
     }
 }

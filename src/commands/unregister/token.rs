@@ -1,20 +1,18 @@
 //! Removes the objects of a registration from its token: those under our labels, nothing else.
 
-use std::path::Path;
-
 use crate::error::{Error, Kind, Result};
 use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
-use crate::settings::sources;
+use crate::settings::UnregisterSettings;
 use crate::sota::directory::Directory;
 use crate::sota::installed::{Configuration, token_settings};
 use crate::sota::journal::{Journal, KeyPlace};
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
-/// `pin_file` is needed only for the latter; it says where the user PIN is.
+/// The PIN of `told` is needed only for the latter.
 ///
 /// # Errors
 /// [`Kind::Token`] if the token does not let them go; nothing else has been removed then.
-pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
+pub(super) fn clear(sota: &Directory, told: UnregisterSettings) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
     let begun = Journal::peek(sota).ok().flatten().map(|state| state.key);
@@ -28,7 +26,7 @@ pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
     let Some((place, ids)) = begun else {
         return Ok(());
     };
-    let mut token = open(&settings_of(place, pin_file)?)?;
+    let mut token = open(&settings_of(place, told)?)?;
     clear_one(&mut token, |token| token.remove(ids), true)
 }
 
@@ -77,7 +75,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
     }
 }
 
-fn settings_of(place: KeyPlace, pin_file: Option<&Path>) -> Result<TokenSettings> {
+fn settings_of(place: KeyPlace, told: UnregisterSettings) -> Result<TokenSettings> {
     let KeyPlace::Token {
         module,
         label,
@@ -87,7 +85,7 @@ fn settings_of(place: KeyPlace, pin_file: Option<&Path>) -> Result<TokenSettings
     else {
         return Err(Error::bug("a token was expected"));
     };
-    let pin = sources::hsm_pin_of(pin_file)?.ok_or_else(|| {
+    let pin = told.hsm_pin()?.ok_or_else(|| {
         Error::configuration(
             "an interrupted registration made a key on a token, and there is no PIN",
         )

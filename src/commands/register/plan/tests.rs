@@ -4,37 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::board::update_client::is_running;
-use crate::settings::args;
-use crate::settings::os_release::OsRelease;
-use crate::settings::{self, BUILD, BuildDefaults, Sources, update_client};
+use crate::settings::{BUILD, BuildDefaults, settings_of, update_client};
 
 const RANDOM: &str = "11111111-1111-4111-8111-111111111111";
 const CHOSEN: &str = "22222222-2222-4222-8222-222222222222";
 
 fn settings(words: &[&str]) -> Settings {
-    let all = [
-        "lmp-device-register",
-        "-f",
-        "acme",
-        "-i",
-        "hw",
-        "-t",
-        "main",
-        "-T",
-        "tok",
-    ];
-    let line = args::parse(all.iter().chain(words).map(Into::into)).unwrap();
-    let sources = Sources {
-        common: &line.common,
-        args: &line.register,
-        environment: &std::collections::BTreeMap::new(),
-        api_token: None,
-        hsm_pin: None,
-        hsm_so_pin: None,
-        os_release: &OsRelease::default(),
-        build: BUILD,
-    };
-    settings::resolve(sources).unwrap()
+    let needed = ["-f", "acme", "-i", "hw", "-t", "main", "-T", "tok"];
+    settings_of(&[&needed, words].concat())
 }
 
 const FREE: HostFacts = HostFacts {

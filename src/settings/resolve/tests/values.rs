@@ -1,7 +1,7 @@
 //! Values that are refused, and what is made of those that are not.
 
 use super::*;
-use crate::key::pkcs11::TokenChoice;
+use crate::key::pkcs11::{TokenChoice, TokenSettings};
 
 #[test]
 fn the_variable_production_is_true_if_it_is_set_at_all() {

@@ -3,9 +3,12 @@
 use super::*;
 use crate::error::Kind;
 use crate::secret::Secret;
-use crate::settings::args;
+use crate::settings::build::{self, BuildDefaults, update_client};
+use crate::settings::options::{Source, split};
+use crate::settings::os_release::{self, OsRelease};
+use crate::settings::{args, environment, secrets};
 
-#[path = "tests/values.rs"]
+mod sources;
 mod values;
 
 /// Nothing was built in.
@@ -30,6 +33,11 @@ const RELEASE: &str =
     "LMP_FACTORY=released\nLMP_FACTORY_TAG='released-tag'\nLMP_MACHINE=\"released-hw\"\n";
 /// What is needed and has no default, on the command line.
 const ENOUGH: [&str; 6] = ["-f", "acme", "-i", "hw", "-t", "main"];
+
+/// For other rooms: the settings of these words alone.
+pub(crate) fn settings_of(words: &[&str]) -> Settings {
+    Case::new(words).resolve().unwrap()
+}
 
 /// A machine on which settings are resolved.
 #[derive(Clone)]
@@ -64,18 +72,23 @@ impl<'a> Case<'a> {
 
     fn resolve(&self) -> Result<Settings> {
         let words = std::iter::once("lmp-device-register").chain(self.words.iter().copied());
-        let line = args::parse(words.map(Into::into)).unwrap();
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        resolve(Sources {
-            common: &line.common,
-            args: &line.register,
-            environment: &self.environment.iter().map(owned).collect(),
-            api_token: self.token.clone(),
-            hsm_pin: None,
-            hsm_so_pin: None,
-            os_release: &OsRelease::parse(self.os_release),
-            build: self.build,
-        })
+        let (_, typed) = split(args::parse(words.map(Into::into)).unwrap());
+        let variable = |name: &'static str| {
+            let set = self.environment.iter().find(|(set, _)| *set == name);
+            set.map(|(_, value)| value.into())
+        };
+        let environment = environment::sources(variable, &typed.register)?;
+        let token = self
+            .token
+            .clone()
+            .map(|(token, origin)| Source::one(origin, |o| &mut o.register.api_token, token));
+        let mut sources = Sources::new(typed, Vec::from_iter(token), build::defaults());
+        sources.put_above_files(environment);
+        let mut below = build::sources(self.build)?;
+        below.extend(os_release::sources(&OsRelease::parse(self.os_release)));
+        sources.put_below_files(below);
+        let secrets = secrets::find(&sources)?;
+        resolve(&sources, secrets, update_client(self.build))
     }
 
     /// Value and origin of a setting, as `--verbose` shows them.

@@ -1,0 +1,114 @@
+//! Brings together what is said about a command. The order of the list is the precedence:
+//!
+//! 1. what was typed;
+//! 2. variables of the environment;
+//! 3. the API token's credential;
+//! 4. `auto`: what somebody set for the wrapper script;
+//! 5. `conf.d`, later names first, then `config.toml`;
+//! 6. `auto`: what is only found or assumed;
+//! 7. the PINs' credentials;
+//! 8. what was built in: of the hardware, who built the image for it knows best;
+//! 9. os-release;
+//! 10. the defaults.
+
+use std::env::var_os;
+use std::path::PathBuf;
+
+use super::build::{self, BUILD, update_client};
+use super::files::TEXT_LIMIT;
+use super::options::{Options, Sources};
+use super::origin::Origin;
+use super::os_release::{self, OsRelease};
+use super::resolve::{Settings, resolve, sota_dir};
+use super::{environment, files, secrets, wrapper};
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::sota::directory::read_text;
+
+/// What every command knows: what was typed, configuration files, and defaults.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] for a file that is wrong.
+pub(crate) fn with_files(typed: Options) -> Result<Sources> {
+    let files = files::sources(typed.common.config_dir.as_deref())?;
+    Ok(Sources::new(typed, files, build::defaults()))
+}
+
+/// The settings of a registration. What they came from is gone when this returns: a URI in it may
+/// hold the PIN, which the settings have by then.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] for a value that is missing or cannot work.
+pub(crate) fn of_registration(mut sources: Sources, auto: bool) -> Result<Settings> {
+    let mut above = environment::sources(var_os, &sources.typed().register)?;
+    above.extend(secrets::api_token_credential());
+    let mut below = Vec::new();
+    if auto {
+        above.extend(wrapper::set()?);
+        below.extend(wrapper::found(&sota_dir(&sources))?);
+    }
+    below.extend(secrets::pin_credentials());
+    below.extend(build::sources(BUILD)?);
+    below.extend(os_release::sources(&read_os_release(&sources)?));
+    sources.put_above_files(above);
+    sources.put_below_files(below);
+    let secrets = secrets::find(&sources)?;
+    resolve(&sources, secrets, update_client(BUILD))
+}
+
+/// Reads os-release; a device without one has no defaults, which is no error by itself.
+fn read_os_release(sources: &Sources) -> Result<OsRelease> {
+    match sources.first(|o| &o.register.os_release) {
+        Some((path, origin)) if *origin != Origin::Default || path.exists() => {
+            read_text(path, TEXT_LIMIT).map(|text| OsRelease::parse(&text))
+        }
+        _ => Ok(OsRelease::default()),
+    }
+}
+
+/// What `unregister` is told.
+#[derive(Debug)]
+pub(crate) struct UnregisterSettings {
+    /// Where the registration is.
+    pub sota_dir: PathBuf,
+    /// Do not ask.
+    pub yes: bool,
+    /// Leave the objects on the token where they are.
+    pub keep_token: bool,
+    /// The update client's lock file.
+    pub update_client_lock: PathBuf,
+    sources: Sources,
+}
+
+impl UnregisterSettings {
+    /// The settings of `unregister`.
+    pub(crate) fn new(sources: Sources, yes: bool, keep_token: bool) -> Self {
+        let lock = sources.first(|o| &o.register.update_client_lock);
+        Self {
+            sota_dir: sota_dir(&sources),
+            yes,
+            keep_token,
+            update_client_lock: lock.map(|(path, _)| path.clone()).unwrap_or_default(),
+            sources,
+        }
+    }
+
+    /// The token's user PIN; it is read only where `sota.toml` does not have it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Configuration`] if a file of it is unreadable or its first line empty.
+    pub(crate) fn hsm_pin(mut self) -> Result<Option<Secret>> {
+        for source in self.sources.iter_mut() {
+            // This command knows the option of its file only.
+            source.options.register.hsm_module = None;
+            source.options.register.hsm_pin = None;
+        }
+        if self.sources.typed().register.hsm_pin_file.is_none() {
+            let variable = environment::hsm_pin(var_os)?;
+            self.sources.put_above_files(variable.into_iter().collect());
+        }
+        self.sources
+            .put_below_files(secrets::pin_credentials().collect());
+        Ok(secrets::hsm_pin(&self.sources)?.map(|(pin, _)| pin))
+    }
+}
