@@ -8,8 +8,9 @@ use crate::board::update_client::{self, Wait};
 use crate::commands::{check, register, unregister};
 use crate::error::{Kind, Result};
 use crate::report::Reporter;
-use crate::settings::options::{Sources, Task, split};
-use crate::settings::{self, Provenance, Settings, UnregisterSettings, args};
+use crate::settings::args::{self, CheckArgs, Command, UnregisterArgs};
+use crate::settings::options::{Options, Sources};
+use crate::settings::{self, Provenance, Settings};
 
 mod output;
 
@@ -18,7 +19,7 @@ use output::Output;
 /// Runs a command line, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     process::forbid_core_dumps();
-    let line = match args::parse(words) {
+    let mut line = match args::parse(words) {
         Ok(line) => line,
         Err(error) => {
             // Help and version are no errors, and a closed pipe is none of ours.
@@ -30,7 +31,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             };
         }
     };
-    let (task, typed) = split(line);
+    let typed = Options::typed(&mut line);
     let mut output = Output {
         json: typed.common.json == Some(true),
     };
@@ -39,7 +40,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         // A configuration file may have asked for JSON.
         output.json = sources.is_on(|o| &o.common.json);
         reporter = Reporter::new(sources.is_on(|o| &o.common.verbose));
-        carry_out(task, sources, output, &reporter)
+        carry_out(line.command, sources, output, &reporter)
     });
     match done {
         Ok(()) => 0,
@@ -51,9 +52,15 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn carry_out(task: Task, sources: Sources, output: Output, reporter: &Reporter) -> Result<()> {
-    match task {
-        Task::Register { auto, dry_run } => {
+fn carry_out(
+    command: Option<Command>,
+    sources: Sources,
+    output: Output,
+    reporter: &Reporter,
+) -> Result<()> {
+    match command {
+        None | Some(Command::Auto(_)) => {
+            let (auto, dry_run) = (command.is_some(), sources.typed().register.dry_run);
             let settings = settings::of_registration(sources, auto)?;
             if dry_run {
                 return rehearse(&settings, output, reporter);
@@ -65,7 +72,7 @@ fn carry_out(task: Task, sources: Sources, output: Output, reporter: &Reporter) 
             };
             register_device(&settings, wait, output, reporter)
         }
-        Task::Check { offline } => {
+        Some(Command::Check(CheckArgs { offline })) => {
             let timeouts = settings::timeouts(&sources);
             let health = check::check(&settings::sota_dir(&sources), offline, timeouts)?;
             for warning in &health.warnings {
@@ -74,9 +81,10 @@ fn carry_out(task: Task, sources: Sources, output: Output, reporter: &Reporter) 
             output.health(&health);
             Ok(())
         }
-        Task::Unregister { yes, keep_token } => {
-            let settings = UnregisterSettings::new(sources, yes, keep_token);
-            let removed = unregister::unregister(settings)?;
+        Some(Command::Unregister(UnregisterArgs {
+            yes, keep_token, ..
+        })) => {
+            let removed = unregister::unregister(sources, yes, keep_token)?;
             output.unregistered(&removed);
             Ok(())
         }

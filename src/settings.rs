@@ -19,9 +19,9 @@ mod token;
 mod wrapper;
 
 pub(crate) use build::{BUILD, update_client};
-pub(crate) use gather::{UnregisterSettings, of_registration, with_files};
+pub(crate) use gather::{of_registration, pin_of_unregister, with_files};
 pub(crate) use origin::Provenance;
-pub(crate) use resolve::{Settings, sota_dir, timeouts};
+pub(crate) use resolve::{Settings, sota_dir, timeouts, update_client_lock};
 pub(crate) use token::KeySetting;
 
 #[cfg(test)]

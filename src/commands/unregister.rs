@@ -7,7 +7,8 @@ use crate::board::facts::HostFacts;
 use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::report::line_to_stderr;
-use crate::settings::{self, UnregisterSettings};
+use crate::settings;
+use crate::settings::options::Sources;
 use crate::sota::directory::Directory;
 use crate::sota::files::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, ROOT};
 use crate::sota::journal::{self, Journal};
@@ -20,9 +21,9 @@ mod token;
 /// # Errors
 /// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
 /// terminal and without `yes`, [`Kind::Storage`].
-pub(crate) fn unregister(settings: UnregisterSettings) -> Result<Vec<PathBuf>> {
-    let sota_dir = &settings.sota_dir;
-    let update_client_lock = &settings.update_client_lock;
+pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Result<Vec<PathBuf>> {
+    let sota_dir = &settings::sota_dir(&sources);
+    let update_client_lock = &settings::update_client_lock(&sources);
     let sota = Directory::open(sota_dir)?;
     if !sota.try_lock()? {
         return Err(Error::new(
@@ -44,12 +45,12 @@ pub(crate) fn unregister(settings: UnregisterSettings) -> Result<Vec<PathBuf>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    if !settings.yes {
+    if !yes {
         confirm(&sota, &names)?;
     }
     // The token first: its settings are in the files that go next.
-    if !settings.keep_token {
-        token::clear(&sota, settings)?;
+    if !keep_token {
+        token::clear(&sota, sources)?;
     }
     Journal::discard(&sota)?;
     // The configuration goes last: while it is there, running this again finishes the work.

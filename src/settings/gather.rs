@@ -12,7 +12,6 @@
 //! 10. the defaults.
 
 use std::env::var_os;
-use std::path::PathBuf;
 
 use super::build::{self, BUILD, update_client};
 use super::files::TEXT_LIMIT;
@@ -66,49 +65,17 @@ fn read_os_release(sources: &Sources) -> Result<OsRelease> {
     }
 }
 
-/// What `unregister` is told.
-#[derive(Debug)]
-pub(crate) struct UnregisterSettings {
-    /// Where the registration is.
-    pub sota_dir: PathBuf,
-    /// Do not ask.
-    pub yes: bool,
-    /// Leave the objects on the token where they are.
-    pub keep_token: bool,
-    /// The update client's lock file.
-    pub update_client_lock: PathBuf,
-    sources: Sources,
-}
-
-impl UnregisterSettings {
-    /// The settings of `unregister`.
-    pub(crate) fn new(sources: Sources, yes: bool, keep_token: bool) -> Self {
-        let lock = sources.first(|o| &o.register.update_client_lock);
-        Self {
-            sota_dir: sota_dir(&sources),
-            yes,
-            keep_token,
-            update_client_lock: lock.map(|(path, _)| path.clone()).unwrap_or_default(),
-            sources,
-        }
+/// The token's user PIN for `unregister`, which knows of it only what is outside `sota.toml`: the
+/// option of its file, the variable and the credential.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] if a file of it is unreadable or its first line empty.
+pub(crate) fn pin_of_unregister(mut sources: Sources) -> Result<Option<Secret>> {
+    sources.for_each(|o| (o.register.hsm_module, o.register.hsm_pin) = (None, None));
+    if sources.typed().register.hsm_pin_file.is_none() {
+        let variable = environment::hsm_pin(var_os)?;
+        sources.put_above_files(Vec::from_iter(variable));
     }
-
-    /// The token's user PIN; it is read only where `sota.toml` does not have it.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Configuration`] if a file of it is unreadable or its first line empty.
-    pub(crate) fn hsm_pin(mut self) -> Result<Option<Secret>> {
-        for source in self.sources.iter_mut() {
-            // This command knows the option of its file only.
-            source.options.register.hsm_module = None;
-            source.options.register.hsm_pin = None;
-        }
-        if self.sources.typed().register.hsm_pin_file.is_none() {
-            let variable = environment::hsm_pin(var_os)?;
-            self.sources.put_above_files(variable.into_iter().collect());
-        }
-        self.sources
-            .put_below_files(secrets::pin_credentials().collect());
-        Ok(secrets::hsm_pin(&self.sources)?.map(|(pin, _)| pin))
-    }
+    sources.put_below_files(secrets::pin_credentials().collect());
+    Ok(secrets::hsm_pin(&sources)?.map(|(pin, _)| pin))
 }

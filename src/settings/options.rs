@@ -1,11 +1,12 @@
 //! One value of all options for each source, in a list whose order is the precedence.
 
+use std::mem::take;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::args::{
-    CheckArgs, Command, CommandLine, CommonOptions, RETRY_RANGE, RegisterOptions, TIMEOUT_RANGE,
-    UnregisterArgs, WAIT_RANGE, parse_bool,
+    Command, CommandLine, CommonOptions, RETRY_RANGE, RegisterOptions, TIMEOUT_RANGE, WAIT_RANGE,
+    parse_bool,
 };
 use super::origin::Origin;
 use crate::secret::Secret;
@@ -30,70 +31,6 @@ pub(crate) struct Source {
     pub origin: Origin,
     /// What it says.
     pub options: Options,
-}
-
-/// What to do, without the options.
-#[derive(Debug)]
-pub(crate) enum Task {
-    /// Register this device.
-    Register {
-        /// Nobody is watching.
-        auto: bool,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// Tell whether it is registered.
-    Check {
-        /// Do not connect.
-        offline: bool,
-    },
-    /// Remove its registration.
-    Unregister {
-        /// Do not ask.
-        yes: bool,
-        /// Leave the objects on the token where they are.
-        keep_token: bool,
-    },
-}
-
-/// Takes a command line apart.
-#[must_use]
-pub(crate) fn split(line: CommandLine) -> (Task, Options) {
-    let CommandLine {
-        command,
-        common,
-        register,
-    } = line;
-    let (task, register) = match command {
-        None => {
-            let (auto, dry_run) = (false, register.dry_run);
-            (Task::Register { auto, dry_run }, register)
-        }
-        Some(Command::Auto(register)) => {
-            let (auto, dry_run) = (true, register.dry_run);
-            (Task::Register { auto, dry_run }, *register)
-        }
-        Some(Command::Check(CheckArgs { offline })) => (Task::Check { offline }, register),
-        Some(Command::Unregister(UnregisterArgs {
-            yes,
-            keep_token,
-            hsm_pin_file,
-            update_client_lock,
-        })) => {
-            let register = RegisterOptions {
-                hsm_pin_file,
-                update_client_lock,
-                ..register
-            };
-            (Task::Unregister { yes, keep_token }, register)
-        }
-    };
-    let options = Options {
-        common,
-        register,
-        ..Options::default()
-    };
-    (task, options)
 }
 
 /// One of the options, to read it.
@@ -147,9 +84,11 @@ impl Sources {
         self.0.iter()
     }
 
-    /// All of them, to take away what the command at hand does not know.
-    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Source> {
-        self.0.iter_mut()
+    /// Takes what the command at hand does not know away from all of them.
+    pub(crate) fn for_each(&mut self, change: fn(&mut Options)) {
+        self.0
+            .iter_mut()
+            .for_each(|source| change(&mut source.options));
     }
 
     /// What the first source says that says anything of `field`.
@@ -175,92 +114,80 @@ pub(super) enum Place<'a> {
     Secret(&'a mut Option<Secret>),
 }
 
+/// The name of each field, and its place.
+macro_rules! places {
+    ($options:ident, $($group:ident.$field:ident: $kind:ident $(($range:ident))?,)+) => {
+        [$((stringify!($field), Place::$kind(&mut $options.$group.$field $(, $range)?))),+]
+    };
+}
+
 impl Options {
-    /// Every option that a file may set, by its long name: all but those that make no sense there
-    /// or decide which files are read.
+    /// What was typed; the command keeps what is no setting.
+    #[must_use]
+    pub(crate) fn typed(line: &mut CommandLine) -> Self {
+        let register = match &mut line.command {
+            Some(Command::Auto(register)) => take(&mut **register),
+            Some(Command::Unregister(args)) => RegisterOptions {
+                hsm_pin_file: args.hsm_pin_file.take(),
+                update_client_lock: args.update_client_lock.take(),
+                ..RegisterOptions::default()
+            },
+            Some(Command::Check(_)) | None => take(&mut line.register),
+        };
+        Self {
+            common: take(&mut line.common),
+            register,
+            ..Self::default()
+        }
+    }
+
+    /// Every option that a file may set: all but those that make no sense there or decide which files
+    /// are read.
     fn places(&mut self) -> [(&'static str, Place<'_>); 35] {
-        let Self {
-            common, register, ..
-        } = self;
-        [
-            ("sota-dir", Place::Path(&mut common.sota_dir)),
-            ("json", Place::Bool(&mut common.json)),
-            ("verbose", Place::Bool(&mut common.verbose)),
-            (
-                "connect-timeout",
-                Place::Seconds(&mut common.connect_timeout, TIMEOUT_RANGE),
-            ),
-            (
-                "read-timeout",
-                Place::Seconds(&mut common.read_timeout, TIMEOUT_RANGE),
-            ),
-            (
-                "request-timeout",
-                Place::Seconds(&mut common.request_timeout, TIMEOUT_RANGE),
-            ),
-            ("factory", Place::Text(&mut register.factory)),
-            ("uuid", Place::Text(&mut register.uuid)),
-            ("name", Place::Text(&mut register.name)),
-            ("device-group", Place::Text(&mut register.device_group)),
-            ("hwid", Place::Text(&mut register.hwid)),
-            ("tags", Place::Text(&mut register.tags)),
-            ("production", Place::Bool(&mut register.production)),
-            ("validate-uuid", Place::Bool(&mut register.validate_uuid)),
-            ("apps", Place::Text(&mut register.apps)),
-            (
-                "restorable-apps",
-                Place::Text(&mut register.restorable_apps),
-            ),
-            (
-                "use-ostree-server",
-                Place::Bool(&mut register.use_ostree_server),
-            ),
-            ("start-daemon", Place::Bool(&mut register.start_daemon)),
-            ("api-token", Place::Secret(&mut register.api_token)),
-            ("api-token-file", Place::Path(&mut register.api_token_file)),
-            (
-                "api-token-header",
-                Place::Text(&mut register.api_token_header),
-            ),
-            ("hsm-module", Place::Secret(&mut register.hsm_module)),
-            (
-                "hsm-token-label",
-                Place::Text(&mut register.hsm_token_label),
-            ),
-            ("hsm-pin", Place::Secret(&mut register.hsm_pin)),
-            ("hsm-pin-file", Place::Path(&mut register.hsm_pin_file)),
-            ("hsm-so-pin", Place::Secret(&mut register.hsm_so_pin)),
-            (
-                "hsm-so-pin-file",
-                Place::Path(&mut register.hsm_so_pin_file),
-            ),
-            (
-                "hsm-allow-final-try",
-                Place::Bool(&mut register.hsm_allow_final_try),
-            ),
-            (
-                "retry-for",
-                Place::Seconds(&mut register.retry_for, RETRY_RANGE),
-            ),
-            ("ca-file", Place::Path(&mut register.ca_file)),
-            ("force", Place::Bool(&mut register.force)),
-            ("mlock-all", Place::Bool(&mut register.mlock_all)),
-            (
-                "wait-clock",
-                Place::Seconds(&mut register.wait_clock, WAIT_RANGE),
-            ),
-            ("os-release", Place::Path(&mut register.os_release)),
-            (
-                "update-client-lock",
-                Place::Path(&mut register.update_client_lock),
-            ),
-        ]
+        places! { self,
+            common.sota_dir: Path,
+            common.json: Bool,
+            common.verbose: Bool,
+            common.connect_timeout: Seconds(TIMEOUT_RANGE),
+            common.read_timeout: Seconds(TIMEOUT_RANGE),
+            common.request_timeout: Seconds(TIMEOUT_RANGE),
+            register.factory: Text,
+            register.uuid: Text,
+            register.name: Text,
+            register.device_group: Text,
+            register.hwid: Text,
+            register.tags: Text,
+            register.production: Bool,
+            register.validate_uuid: Bool,
+            register.apps: Text,
+            register.restorable_apps: Text,
+            register.use_ostree_server: Bool,
+            register.start_daemon: Bool,
+            register.api_token: Secret,
+            register.api_token_file: Path,
+            register.api_token_header: Text,
+            register.hsm_module: Secret,
+            register.hsm_token_label: Text,
+            register.hsm_pin: Secret,
+            register.hsm_pin_file: Path,
+            register.hsm_so_pin: Secret,
+            register.hsm_so_pin_file: Path,
+            register.hsm_allow_final_try: Bool,
+            register.retry_for: Seconds(RETRY_RANGE),
+            register.ca_file: Path,
+            register.force: Bool,
+            register.mlock_all: Bool,
+            register.wait_clock: Seconds(WAIT_RANGE),
+            register.os_release: Path,
+            register.update_client_lock: Path,
+        }
     }
 
     /// Where the value of an option goes, by its long name; `None` if a file sets no such option.
     pub(super) fn place(&mut self, name: &str) -> Option<Place<'_>> {
-        let mut places = self.places().into_iter();
-        places.find_map(|(known, place)| (known == name).then_some(place))
+        let is_it = |field: &str| field.replace('_', "-") == name;
+        let place = self.places().into_iter().find(|(field, _)| is_it(field));
+        place.map(|(_, place)| place)
     }
 }
 
@@ -291,7 +218,7 @@ impl Place<'_> {
 #[must_use]
 pub fn option_names() -> Vec<String> {
     let mut options = Options::default();
-    let names = options.places().map(|(name, _)| name.to_owned());
+    let names = options.places().map(|(field, _)| field.replace('_', "-"));
     names.to_vec()
 }
 
@@ -299,6 +226,7 @@ pub fn option_names() -> Vec<String> {
 mod tests {
     use clap::CommandFactory as _;
 
+    use super::super::args;
     use super::*;
 
     /// Options that make no sense in a file, or that decide which files are read.
@@ -328,7 +256,7 @@ mod tests {
                 _ => format!("--{name}=1"),
             };
             let words = ["lmp-device-register", &word].map(Into::into);
-            let (_, typed) = split(super::super::args::parse(words).unwrap());
+            let typed = Options::typed(&mut args::parse(words).unwrap());
             let mut set = Options::default();
             let place = set.place(&name).unwrap();
             place.take(Secret::from("1")).unwrap();

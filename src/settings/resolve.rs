@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::HeaderName;
 
 use super::checks::{check_factory, check_url, check_uuid, missing, not_empty};
-use super::options::Sources;
+use super::options::{Field, Sources};
 use super::origin::{FoundSecret, Origin, Provenance};
 use super::resolver::Resolver;
 use super::secrets::Secrets;
@@ -80,13 +80,19 @@ pub(crate) struct Settings {
 /// Where keys and configuration go.
 #[must_use]
 pub(crate) fn sota_dir(sources: &Sources) -> PathBuf {
-    Resolver::new(sources).sota_dir()
+    directory(&mut Resolver::new(sources))
+}
+
+/// The update client's lock file.
+#[must_use]
+pub(crate) fn update_client_lock(sources: &Sources) -> PathBuf {
+    lock(&mut Resolver::new(sources))
 }
 
 /// Limits in time.
 #[must_use]
 pub(crate) fn timeouts(sources: &Sources) -> Timeouts {
-    Resolver::new(sources).timeouts()
+    limits(&mut Resolver::new(sources))
 }
 
 /// Makes settings of everything that was said; `update_client` is the unit of this build.
@@ -101,7 +107,7 @@ pub(super) fn resolve(
     let mut resolver = Resolver::new(sources);
     let r = &mut resolver;
     let factory = check_factory(r.optional("factory", |o| &o.register.factory))?;
-    let validate_uuid = r.flag("validate-uuid", |o| &o.register.validate_uuid);
+    let validate_uuid = r.value("validate-uuid", |o| &o.register.validate_uuid);
     let uuid = r.optional("uuid", |o| &o.register.uuid);
     if let Some(uuid) = &uuid {
         check_uuid(uuid, validate_uuid)?;
@@ -121,31 +127,29 @@ pub(super) fn resolve(
             .ok_or_else(|| missing("hardware id", "--hwid ID, or LMP_MACHINE in os-release"))?,
         tags: not_empty(r.optional("tags", |o| &o.register.tags))
             .ok_or_else(|| missing("tag", "--tags LIST, or LMP_FACTORY_TAG in os-release"))?,
-        production: r.flag("production", |o| &o.register.production),
+        production: r.value("production", |o| &o.register.production),
         apps: r.optional("apps", |o| &o.register.apps),
-        restorable_apps: r.text("restorable-apps", |o| &o.register.restorable_apps),
-        use_ostree_server: r.flag("use-ostree-server", |o| &o.register.use_ostree_server),
-        start_daemon: r.flag("start-daemon", |o| &o.register.start_daemon),
+        restorable_apps: r.value("restorable-apps", |o| &o.register.restorable_apps),
+        use_ostree_server: r.value("use-ostree-server", |o| &o.register.use_ostree_server),
+        start_daemon: r.value("start-daemon", |o| &o.register.start_daemon),
         update_client,
-        force: r.flag("force", |o| &o.register.force),
-        mlock_all: r.flag("mlock-all", |o| &o.register.mlock_all),
+        force: r.value("force", |o| &o.register.force),
+        mlock_all: r.value("mlock-all", |o| &o.register.mlock_all),
         mlock_required: sources
             .first(|o| &o.register.mlock_all)
             .is_some_and(|(on, origin)| *on && *origin != Origin::Default),
         authorisation: authorisation(r, api_token)?,
-        device_api: check_url("DEVICE_API", &r.text("device-api", |o| &o.device_api))?,
+        device_api: check_url("DEVICE_API", &r.value("device-api", |o| &o.device_api))?,
         key: key_setting(r, hsm_pin, hsm_so_pin)?,
-        sota_dir: r.sota_dir(),
-        update_client_lock: r
-            .path("update-client-lock", |o| &o.register.update_client_lock)
-            .unwrap_or_default(),
+        sota_dir: directory(r),
+        update_client_lock: lock(r),
         timeouts: {
             // It was read before; the record has it here.
             r.path("os-release", |o| &o.register.os_release);
-            r.timeouts()
+            limits(r)
         },
-        retry_for: r.seconds("retry-for", |o| &o.register.retry_for),
-        wait_clock: r.seconds("wait-clock", |o| &o.register.wait_clock),
+        retry_for: seconds(r, "retry-for", |o| &o.register.retry_for),
+        wait_clock: seconds(r, "wait-clock", |o| &o.register.wait_clock),
         ca_file: r.path("ca-file", |o| &o.register.ca_file),
         provenance: Vec::new(),
     };
@@ -155,23 +159,30 @@ pub(super) fn resolve(
     })
 }
 
-impl Resolver<'_> {
-    fn sota_dir(&mut self) -> PathBuf {
-        self.path("sota-dir", |o| &o.common.sota_dir)
-            .unwrap_or_default()
-    }
+fn seconds(r: &mut Resolver<'_>, name: &'static str, field: Field<u64>) -> Duration {
+    Duration::from_secs(r.value(name, field))
+}
 
-    fn timeouts(&mut self) -> Timeouts {
-        Timeouts {
-            connect: self.seconds("connect-timeout", |o| &o.common.connect_timeout),
-            read: self.seconds("read-timeout", |o| &o.common.read_timeout),
-            request: self.seconds("request-timeout", |o| &o.common.request_timeout),
-        }
+fn directory(r: &mut Resolver<'_>) -> PathBuf {
+    r.path("sota-dir", |o| &o.common.sota_dir)
+        .unwrap_or_default()
+}
+
+fn lock(r: &mut Resolver<'_>) -> PathBuf {
+    r.path("update-client-lock", |o| &o.register.update_client_lock)
+        .unwrap_or_default()
+}
+
+fn limits(r: &mut Resolver<'_>) -> Timeouts {
+    Timeouts {
+        connect: seconds(r, "connect-timeout", |o| &o.common.connect_timeout),
+        read: seconds(r, "read-timeout", |o| &o.common.read_timeout),
+        request: seconds(r, "request-timeout", |o| &o.common.request_timeout),
     }
 }
 
 fn authorisation(r: &mut Resolver<'_>, token: Option<FoundSecret>) -> Result<Authorisation> {
-    let header = r.text("api-token-header", |o| &o.register.api_token_header);
+    let header = r.value("api-token-header", |o| &o.register.api_token_header);
     if HeaderName::try_from(header.as_str()).is_err() {
         return Err(
             Error::configuration(format!("{header:?} is no name of an HTTP header"))
@@ -179,7 +190,7 @@ fn authorisation(r: &mut Resolver<'_>, token: Option<FoundSecret>) -> Result<Aut
         );
     }
     let Some(token) = token.filter(|(token, _)| !token.expose().is_empty()) else {
-        let base = r.text("oauth-base", |o| &o.oauth_base);
+        let base = r.value("oauth-base", |o| &o.oauth_base);
         return Ok(Authorisation::DeviceGrant {
             base: check_url("OAUTH_BASE", &base)?,
         });

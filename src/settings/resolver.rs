@@ -1,13 +1,12 @@
 //! Takes the first source that says something, and keeps the record of which one it was.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::options::{Field, Sources};
 use super::origin::{FoundSecret, Origin, Provenance};
 use crate::secret::Secret;
 
-/// Picks values in the order of precedence. Every pick is recorded, in the order of picking.
+/// Picks values in the order of precedence, and records every pick in the order of picking.
 pub(super) struct Resolver<'a> {
     pub(super) sources: &'a Sources,
     pub(super) provenance: Vec<Provenance>,
@@ -15,9 +14,10 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(sources: &'a Sources) -> Self {
+        let provenance = Vec::new();
         Self {
             sources,
-            provenance: Vec::new(),
+            provenance,
         }
     }
 
@@ -30,32 +30,24 @@ impl<'a> Resolver<'a> {
         });
     }
 
-    /// A text that somebody may have given.
-    pub(super) fn optional(&mut self, name: &'static str, field: Field<String>) -> Option<String> {
-        let (text, origin) = self.sources.first(field)?;
-        self.record(name, text.clone(), origin);
-        Some(text.clone())
+    /// A value that somebody may have given.
+    pub(super) fn optional<T: Clone + ToString>(
+        &mut self,
+        name: &'static str,
+        field: Field<T>,
+    ) -> Option<T> {
+        let (value, origin) = self.sources.first(field)?;
+        self.record(name, value.to_string(), origin);
+        Some(value.clone())
     }
 
-    /// A text that has a default.
-    pub(super) fn text(&mut self, name: &'static str, field: Field<String>) -> String {
+    /// A value that has a default.
+    pub(super) fn value<T: Clone + ToString + Default>(
+        &mut self,
+        name: &'static str,
+        field: Field<T>,
+    ) -> T {
         self.optional(name, field).unwrap_or_default()
-    }
-
-    pub(super) fn flag(&mut self, name: &'static str, field: Field<bool>) -> bool {
-        let Some((on, origin)) = self.sources.first(field) else {
-            return false;
-        };
-        self.record(name, on.to_string(), origin);
-        *on
-    }
-
-    pub(super) fn seconds(&mut self, name: &'static str, field: Field<u64>) -> Duration {
-        let Some((seconds, origin)) = self.sources.first(field) else {
-            return Duration::ZERO;
-        };
-        self.record(name, seconds.to_string(), origin);
-        Duration::from_secs(*seconds)
     }
 
     pub(super) fn path(&mut self, name: &'static str, field: Field<PathBuf>) -> Option<PathBuf> {

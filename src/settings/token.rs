@@ -64,7 +64,7 @@ pub(super) fn key_setting(
             model: uri.model,
             slot_id: uri.slot_id,
         },
-        allow_final_try: r.flag("hsm-allow-final-try", |o| &o.register.hsm_allow_final_try),
+        allow_final_try: r.value("hsm-allow-final-try", |o| &o.register.hsm_allow_final_try),
         pin: check_pin(r.secret("hsm-pin", pin))?,
         so_pin: so_pin
             .map(|pin| check_so_pin(r.secret("hsm-so-pin", pin)))

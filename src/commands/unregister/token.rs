@@ -2,17 +2,18 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
-use crate::settings::UnregisterSettings;
+use crate::settings::options::Sources;
+use crate::settings::pin_of_unregister;
 use crate::sota::directory::Directory;
 use crate::sota::installed::{Configuration, token_settings};
 use crate::sota::journal::{Journal, KeyPlace};
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
-/// The PIN of `told` is needed only for the latter.
+/// Only the latter needs a PIN of `sources`.
 ///
 /// # Errors
 /// [`Kind::Token`] if the token does not let them go; nothing else has been removed then.
-pub(super) fn clear(sota: &Directory, told: UnregisterSettings) -> Result<()> {
+pub(super) fn clear(sota: &Directory, sources: Sources) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
     let begun = Journal::peek(sota).ok().flatten().map(|state| state.key);
@@ -26,7 +27,7 @@ pub(super) fn clear(sota: &Directory, told: UnregisterSettings) -> Result<()> {
     let Some((place, ids)) = begun else {
         return Ok(());
     };
-    let mut token = open(&settings_of(place, told)?)?;
+    let mut token = open(&settings_of(place, sources)?)?;
     clear_one(&mut token, |token| token.remove(ids), true)
 }
 
@@ -75,7 +76,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
     }
 }
 
-fn settings_of(place: KeyPlace, told: UnregisterSettings) -> Result<TokenSettings> {
+fn settings_of(place: KeyPlace, sources: Sources) -> Result<TokenSettings> {
     let KeyPlace::Token {
         module,
         label,
@@ -85,7 +86,7 @@ fn settings_of(place: KeyPlace, told: UnregisterSettings) -> Result<TokenSetting
     else {
         return Err(Error::bug("a token was expected"));
     };
-    let pin = told.hsm_pin()?.ok_or_else(|| {
+    let pin = pin_of_unregister(sources)?.ok_or_else(|| {
         Error::configuration(
             "an interrupted registration made a key on a token, and there is no PIN",
         )

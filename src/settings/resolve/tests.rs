@@ -4,7 +4,7 @@ use super::*;
 use crate::error::Kind;
 use crate::secret::Secret;
 use crate::settings::build::{self, BuildDefaults, update_client};
-use crate::settings::options::{Source, split};
+use crate::settings::options::{Options, Source};
 use crate::settings::os_release::{self, OsRelease};
 use crate::settings::{args, environment, secrets};
 
@@ -72,7 +72,7 @@ impl<'a> Case<'a> {
 
     fn resolve(&self) -> Result<Settings> {
         let words = std::iter::once("lmp-device-register").chain(self.words.iter().copied());
-        let (_, typed) = split(args::parse(words.map(Into::into)).unwrap());
+        let typed = Options::typed(&mut args::parse(words.map(Into::into)).unwrap());
         let variable = |name: &'static str| {
             let set = self.environment.iter().find(|(set, _)| *set == name);
             set.map(|(_, value)| value.into())

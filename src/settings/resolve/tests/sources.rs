@@ -1,17 +1,17 @@
 //! Which of several sources wins, and what a command takes of them.
 
 use super::*;
-use crate::settings::UnregisterSettings;
 use crate::settings::files::parse;
-use crate::settings::options::{Field, Task};
+use crate::settings::options::Field;
+use crate::settings::pin_of_unregister;
 
 /// A URI with a PIN.
 const URI: &str = "hsm-module = \"pkcs11:token=b?module-path=/m.so&pin-value=uri\"\n";
 
 /// What is said by a command line, variables, and configuration files, the first one first.
-fn said(words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) -> (Task, Sources) {
+fn said(words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) -> Sources {
     let words = std::iter::once(&"lmp-device-register").chain(words);
-    let (task, typed) = split(args::parse(words.map(Into::into)).unwrap());
+    let typed = Options::typed(&mut args::parse(words.map(Into::into)).unwrap());
     let variable = |name: &str| {
         let set = variables.iter().find(|(set, _)| *set == name);
         set.map(|(_, value)| value.into())
@@ -21,7 +21,7 @@ fn said(words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) -> (
     let files = files.iter().map(read).collect();
     let mut sources = Sources::new(typed, files, build::defaults());
     sources.put_above_files(above);
-    (task, sources)
+    sources
 }
 
 #[track_caller]
@@ -42,7 +42,7 @@ fn typed_words_win_and_the_first_file_comes_next() {
             "name = \"below\"\ntags = \"t\"\nhwid = \"h\"\nhsm-allow-final-try = true",
         ),
     ];
-    let (_, sources) = said(&["-i", "typed"], &[], &files);
+    let sources = said(&["-i", "typed"], &[], &files);
     assert_first(&sources, |o| &o.register.hwid, "typed", Origin::CommandLine);
     assert_first(&sources, |o| &o.register.name, "above", file("/above"));
     assert_first(&sources, |o| &o.register.tags, "t", file("/below"));
@@ -53,7 +53,7 @@ fn typed_words_win_and_the_first_file_comes_next() {
         Origin::Default,
     );
     assert!(!sources.is_on(|o| &o.register.hsm_allow_final_try));
-    let (_, sources) = said(&["--hsm-allow-final-try"], &[], &files);
+    let sources = said(&["--hsm-allow-final-try"], &[], &files);
     assert!(sources.is_on(|o| &o.register.hsm_allow_final_try));
 }
 
@@ -68,14 +68,14 @@ fn the_environment_hides_a_file() {
         ("PRODUCTION", "1"),
         ("LMP_HSM_PIN", "p"),
     ];
-    let (_, sources) = said(&[], &variables, &files);
+    let sources = said(&[], &variables, &files);
     let origin = Origin::Environment("DEVICE_FACTORY");
     assert_first(&sources, |o| &o.register.factory, "v", origin);
     assert!(sources.is_on(|o| &o.register.production));
     let pin = Some((Secret::from("p"), Origin::Environment("LMP_HSM_PIN")));
     assert_eq!(secrets::find(&sources).unwrap().hsm_pin, pin);
     // An empty PIN is none.
-    let (_, sources) = said(&[], &[("LMP_HSM_PIN", "")], &[("/c", "hsm-pin = \"file\"")]);
+    let sources = said(&[], &[("LMP_HSM_PIN", "")], &[("/c", "hsm-pin = \"file\"")]);
     let pin = Some((Secret::from("file"), file("/c")));
     assert_eq!(secrets::find(&sources).unwrap().hsm_pin, pin);
 }
@@ -83,7 +83,7 @@ fn the_environment_hides_a_file() {
 #[test]
 fn a_secret_and_its_file_are_one_setting() {
     let found = |words: &[&str], files: &[(&str, &str)]| {
-        let (_, sources) = said(words, &[], files);
+        let sources = said(words, &[], files);
         secrets::find(&sources)
     };
     let files = [
@@ -107,7 +107,7 @@ fn a_secret_and_its_file_are_one_setting() {
 #[test]
 fn the_pin_of_a_uri() {
     let pin = |words: &[&str], variables: &[(&str, &str)], more: &str| {
-        let (_, sources) = said(words, variables, &[("/c", &format!("{URI}{more}"))]);
+        let sources = said(words, variables, &[("/c", &format!("{URI}{more}"))]);
         secrets::find(&sources).map(|found| found.hsm_pin)
     };
     let of_uri = Some((Secret::from("uri"), file("/c")));
@@ -125,18 +125,15 @@ fn the_pin_of_a_uri() {
 fn a_command_gets_only_its_own_options() {
     let text = "sota-dir = \"/d\"\nhsm-pin = \"1\"\nhsm-pin-file = \"/nowhere\"\n\
                 update-client-lock = \"/l\"\njson = true\n";
-    let (task, sources) = said(&["check", "--offline"], &[], &[("/c", text)]);
-    assert!(matches!(task, Task::Check { offline: true }));
+    let sources = said(&["check"], &[], &[("/c", text)]);
     assert_eq!(sota_dir(&sources), PathBuf::from("/d"));
     assert!(sources.is_on(|o| &o.common.json));
-    let (_, sources) = said(&["-d", "/x", "check"], &[], &[("/c", text)]);
+    let sources = said(&["-d", "/x", "check"], &[], &[("/c", text)]);
     assert_eq!(sota_dir(&sources), PathBuf::from("/x"));
 
-    let (_, sources) = said(&["unregister", "--yes"], &[], &[("/c", text)]);
-    let settings = UnregisterSettings::new(sources, true, false);
-    assert_eq!(settings.sota_dir, PathBuf::from("/d"));
-    assert_eq!(settings.update_client_lock, PathBuf::from("/l"));
+    let sources = said(&["unregister", "--yes"], &[], &[("/c", text)]);
+    assert_eq!(update_client_lock(&sources), PathBuf::from("/l"));
     // Neither the PIN that stands beside the file nor an error about both.
-    let error = settings.hsm_pin().unwrap_err().full_message();
+    let error = pin_of_unregister(sources).unwrap_err().full_message();
     assert!(error.contains("/nowhere"), "{error}");
 }
