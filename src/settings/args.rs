@@ -160,12 +160,10 @@ pub struct RegisterOptions {
     pub tags: Option<String>,
     /// Production device [false; $PRODUCTION if set]
     #[arg(short = 'p', long, value_name = "BOOL", num_args = 0..=1,
-          default_missing_value = "true", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Identity")]
+          default_missing_value = "true", value_parser = parse_bool, help_heading = "Identity")]
     pub production: Option<bool>,
     /// Refuse a UUID that is not 8-4-4-4-12 hex [true]
-    #[arg(short = 'v', long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Identity")]
+    #[arg(short = 'v', long, value_name = "BOOL", value_parser = parse_bool, help_heading = "Identity")]
     pub validate_uuid: Option<bool>,
 
     /// Apps to run, separated by commas
@@ -175,12 +173,10 @@ pub struct RegisterOptions {
     #[arg(short = 'A', long, value_name = "LIST", help_heading = "Updates")]
     pub restorable_apps: Option<String>,
     /// Use the OSTree proxy server [true]
-    #[arg(long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Updates")]
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool, help_heading = "Updates")]
     pub use_ostree_server: Option<bool>,
     /// Start the update client afterwards [true]
-    #[arg(long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Updates")]
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool, help_heading = "Updates")]
     pub start_daemon: Option<bool>,
 
     /// API token (visible to others: prefer a file)
@@ -246,11 +242,10 @@ pub struct RegisterOptions {
 
     /// Replace an earlier registration [false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
-          value_parser = parse_bool, action = ArgAction::Set)]
+          value_parser = parse_bool)]
     pub force: Option<bool>,
     /// Lock memory so that keys are never swapped out [true]
-    #[arg(short = 'l', long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set)]
+    #[arg(short = 'l', long, value_name = "BOOL", value_parser = parse_bool)]
     pub mlock_all: Option<bool>,
     /// Print what would be done, and change nothing
     #[arg(long)]

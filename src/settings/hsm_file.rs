@@ -22,23 +22,18 @@ const NAMES: [&str; 3] = ["HSM_MODULE", "HSM_PIN", "HSM_SOPIN"];
 
 /// What is wrong with the file; never its text, which may be a PIN.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the text of each is its documentation")]
 pub enum Wrong {
-    /// A line that is neither empty nor a comment nor an assignment.
     #[error("line {0} is no assignment")]
     NoAssignment(usize),
-    /// An assignment to another name.
     #[error("line {0} sets {1}, which means nothing here")]
     Unknown(usize, String),
-    /// A second assignment.
     #[error("line {0} sets {1} again")]
     Again(usize, &'static str),
-    /// Expansions, or more than one word.
     #[error("line {0} gives {1} a value that only a shell could work out")]
     NoWord(usize, &'static str),
-    /// No value.
     #[error("line {0} leaves {1} empty")]
     Empty(usize, &'static str),
-    /// No assignment at all.
     #[error("{0} is missing")]
     Missing(&'static str),
 }

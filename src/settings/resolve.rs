@@ -80,13 +80,13 @@ pub(crate) struct Settings {
 /// Where keys and configuration go.
 #[must_use]
 pub(crate) fn sota_dir(sources: &Sources) -> PathBuf {
-    directory(&mut Resolver::new(sources))
+    Resolver::new(sources).path("sota-dir", |o| &o.common.sota_dir)
 }
 
 /// The update client's lock file.
 #[must_use]
 pub(crate) fn update_client_lock(sources: &Sources) -> PathBuf {
-    lock(&mut Resolver::new(sources))
+    Resolver::new(sources).path("update-client-lock", |o| &o.register.update_client_lock)
 }
 
 /// Limits in time.
@@ -141,8 +141,8 @@ pub(super) fn resolve(
         authorisation: authorisation(r, api_token)?,
         device_api: check_url("DEVICE_API", &r.value("device-api", |o| &o.device_api))?,
         key: key_setting(r, hsm_pin, hsm_so_pin)?,
-        sota_dir: directory(r),
-        update_client_lock: lock(r),
+        sota_dir: r.path("sota-dir", |o| &o.common.sota_dir),
+        update_client_lock: r.path("update-client-lock", |o| &o.register.update_client_lock),
         timeouts: {
             // It was read before; the record has it here.
             r.path("os-release", |o| &o.register.os_release);
@@ -150,7 +150,9 @@ pub(super) fn resolve(
         },
         retry_for: seconds(r, "retry-for", |o| &o.register.retry_for),
         wait_clock: seconds(r, "wait-clock", |o| &o.register.wait_clock),
-        ca_file: r.path("ca-file", |o| &o.register.ca_file),
+        ca_file: sources
+            .first(|o| &o.register.ca_file)
+            .map(|_| r.path("ca-file", |o| &o.register.ca_file)),
         provenance: Vec::new(),
     };
     Ok(Settings {
@@ -161,16 +163,6 @@ pub(super) fn resolve(
 
 fn seconds(r: &mut Resolver<'_>, name: &'static str, field: Field<u64>) -> Duration {
     Duration::from_secs(r.value(name, field))
-}
-
-fn directory(r: &mut Resolver<'_>) -> PathBuf {
-    r.path("sota-dir", |o| &o.common.sota_dir)
-        .unwrap_or_default()
-}
-
-fn lock(r: &mut Resolver<'_>) -> PathBuf {
-    r.path("update-client-lock", |o| &o.register.update_client_lock)
-        .unwrap_or_default()
 }
 
 fn limits(r: &mut Resolver<'_>) -> Timeouts {

@@ -50,10 +50,13 @@ impl<'a> Resolver<'a> {
         self.optional(name, field).unwrap_or_default()
     }
 
-    pub(super) fn path(&mut self, name: &'static str, field: Field<PathBuf>) -> Option<PathBuf> {
-        let (path, origin) = self.sources.first(field)?;
+    /// A path that has a default.
+    pub(super) fn path(&mut self, name: &'static str, field: Field<PathBuf>) -> PathBuf {
+        let Some((path, origin)) = self.sources.first(field) else {
+            return PathBuf::default();
+        };
         self.record(name, path.display().to_string(), origin);
-        Some(path.clone())
+        path.clone()
     }
 
     /// Records where a secret came from.

@@ -115,20 +115,22 @@ fn assert_value(case: &Case<'_>, name: &str, value: &str, origin: Origin) {
     assert_eq!(case.of(name), (value.to_owned(), origin), "{name}");
 }
 
+#[track_caller]
+fn assert_values<const N: usize>(case: &Case<'_>, expected: [(&str, &str, Origin); N]) {
+    for (name, value, origin) in expected {
+        assert_value(case, name, value, origin);
+    }
+}
+
 /// Everybody says something, then one after the other falls silent.
 #[test]
 fn precedence() {
-    let all = Case {
-        words: vec![
-            "-f",
-            "typed",
-            "-i",
-            "typed-hw",
-            "-t",
-            "typed-tag",
-            "-p",
-            "0",
-        ],
+    let typed = Origin::CommandLine;
+    let (variable, built, released) = (Origin::Environment, Origin::Build, Origin::OsRelease);
+    let case = Case {
+        words: "-f typed -i typed-hw -t typed-tag -p 0"
+            .split(' ')
+            .collect(),
         environment: vec![
             ("DEVICE_FACTORY", "variable"),
             ("PRODUCTION", "1"),
@@ -139,94 +141,76 @@ fn precedence() {
         build: EVERYTHING,
         token: None,
     };
-    assert_value(&all, "factory", "typed", Origin::CommandLine);
-    assert_value(&all, "hwid", "typed-hw", Origin::CommandLine);
-    assert_value(&all, "tags", "typed-tag", Origin::CommandLine);
-    assert_value(&all, "production", "false", Origin::CommandLine);
-    let api = "https://variable.example/";
-    assert_value(&all, "device-api", api, Origin::Environment("DEVICE_API"));
-    let oauth = "https://variable.example/oauth";
-    assert_value(&all, "oauth-base", oauth, Origin::Environment("OAUTH_BASE"));
-
-    let silent = Case {
+    assert_values(
+        &case,
+        [
+            ("factory", "typed", typed.clone()),
+            ("hwid", "typed-hw", typed.clone()),
+            ("tags", "typed-tag", typed.clone()),
+            ("production", "false", typed),
+            (
+                "device-api",
+                "https://variable.example/",
+                variable("DEVICE_API"),
+            ),
+            (
+                "oauth-base",
+                "https://variable.example/oauth",
+                variable("OAUTH_BASE"),
+            ),
+        ],
+    );
+    let case = Case {
         words: Vec::new(),
-        ..all
+        ..case
     };
-    assert_value(
-        &silent,
-        "factory",
-        "variable",
-        Origin::Environment("DEVICE_FACTORY"),
+    assert_values(
+        &case,
+        [
+            ("factory", "variable", variable("DEVICE_FACTORY")),
+            // Of the hardware, who built the image for it knows best.
+            ("hwid", "built-hw", built("HARDWARE_ID")),
+            ("tags", "released-tag", released("LMP_FACTORY_TAG")),
+            ("production", "true", variable("PRODUCTION")),
+        ],
     );
-    // Of the hardware, who built the image for it knows best.
-    assert_value(&silent, "hwid", "built-hw", Origin::Build("HARDWARE_ID"));
-    assert_value(
-        &silent,
-        "tags",
-        "released-tag",
-        Origin::OsRelease("LMP_FACTORY_TAG"),
-    );
-    assert_value(
-        &silent,
-        "production",
-        "true",
-        Origin::Environment("PRODUCTION"),
-    );
-
-    let without_variables = Case {
+    let case = Case {
         environment: Vec::new(),
-        ..silent
+        ..case
     };
-    assert_value(
-        &without_variables,
-        "factory",
-        "released",
-        Origin::OsRelease("LMP_FACTORY"),
+    assert_values(
+        &case,
+        [
+            ("factory", "released", released("LMP_FACTORY")),
+            ("production", "true", built("PRODUCTION")),
+            ("device-api", "https://built.example/", built("DEVICE_API")),
+            (
+                "oauth-base",
+                "https://built.example/oauth",
+                built("OAUTH_API"),
+            ),
+        ],
     );
-    assert_value(
-        &without_variables,
-        "production",
-        "true",
-        Origin::Build("PRODUCTION"),
-    );
-    let api = "https://built.example/";
-    assert_value(
-        &without_variables,
-        "device-api",
-        api,
-        Origin::Build("DEVICE_API"),
-    );
-    let oauth = "https://built.example/oauth";
-    assert_value(
-        &without_variables,
-        "oauth-base",
-        oauth,
-        Origin::Build("OAUTH_API"),
-    );
-
-    assert_defaults(&Case {
+    let case = Case {
         build: NOTHING,
-        ..without_variables
-    });
-}
-
-/// Nothing was said but in os-release.
-#[track_caller]
-fn assert_defaults(plain: &Case<'_>) {
-    assert_value(
-        plain,
-        "hwid",
-        "released-hw",
-        Origin::OsRelease("LMP_MACHINE"),
-    );
-    assert_value(plain, "production", "false", Origin::Default);
-    let api = "https://api.foundries.io/ota/devices/";
-    assert_value(plain, "device-api", api, Origin::Default);
-    assert_value(
-        plain,
-        "oauth-base",
-        "https://app.foundries.io/oauth",
-        Origin::Default,
+        ..case
+    };
+    assert_values(
+        &case,
+        [
+            ("hwid", "released-hw", released("LMP_MACHINE")),
+            ("production", "false", Origin::Default),
+            (
+                "device-api",
+                "https://api.foundries.io/ota/devices/",
+                Origin::Default,
+            ),
+            (
+                "oauth-base",
+                "https://app.foundries.io/oauth",
+                Origin::Default,
+            ),
+        ],
     );
 }
 
@@ -263,37 +247,12 @@ fn what_nobody_says_is_as_documented() {
 
 #[test]
 fn what_is_typed_is_taken() {
-    let settings = Case::enough(&[
-        "-d",
-        "/tmp/x",
-        "-u",
-        "67e67bf8-6f72-481d-a05e-bcf2784dd584",
-        "-n",
-        "nam",
-        "-g",
-        "grp",
-        "-a",
-        "a1",
-        "-A",
-        "a2",
-        "--use-ostree-server=0",
-        "--start-daemon=0",
-        "-l",
-        "1",
-        "--force",
-        "--connect-timeout=1",
-        "--read-timeout=2",
-        "--request-timeout=3",
-        "--retry-for=4",
-        "--ca-file=/ca",
-        "--update-client-lock=/lock",
-        "-T",
-        "tok",
-        "-H",
-        "X-Token",
-    ])
-    .resolve()
-    .unwrap();
+    let words = "-d /tmp/x -u 67e67bf8-6f72-481d-a05e-bcf2784dd584 -n nam -g grp -a a1 -A a2 \
+                 --use-ostree-server=0 --start-daemon=0 -l 1 --force --connect-timeout=1 \
+                 --read-timeout=2 --request-timeout=3 --retry-for=4 --ca-file=/ca \
+                 --update-client-lock=/lock -T tok -H X-Token";
+    let words: Vec<&str> = words.split(' ').collect();
+    let settings = Case::enough(&words).resolve().unwrap();
     assert_eq!(settings.sota_dir, PathBuf::from("/tmp/x"));
     assert_eq!(
         settings.uuid.as_deref(),
