@@ -46,6 +46,7 @@ struct Case<'a> {
     environment: Vec<(&'a str, &'a str)>,
     os_release: &'a str,
     build: BuildDefaults,
+    /// The API token of a file.
     token: Option<FoundSecret>,
 }
 
@@ -70,35 +71,47 @@ impl<'a> Case<'a> {
         self
     }
 
-    fn resolve(&self) -> Result<Settings> {
+    fn sources(&self, files: Vec<Source>) -> Result<Sources> {
         let words = std::iter::once("lmp-device-register").chain(self.words.iter().copied());
         let typed = Options::typed(&mut args::parse(words.map(Into::into)).unwrap());
-        let variable = |name: &'static str| {
-            let set = self.environment.iter().find(|(set, _)| *set == name);
-            set.map(|(_, value)| value.into())
-        };
+        let set = |name: &'static str| self.environment.iter().find(|(set, _)| *set == name);
+        let variable = |name| set(name).map(|(_, value)| value.into());
         let environment = environment::sources(variable, &typed.register)?;
-        let token = self
-            .token
-            .clone()
-            .map(|(token, origin)| Source::one(origin, |o| &mut o.register.api_token, token));
-        let mut sources = Sources::new(typed, Vec::from_iter(token), build::defaults());
+        let mut sources = Sources::new(typed, files, build::defaults());
         sources.put_above_files(environment);
         let mut below = build::sources(self.build)?;
         below.extend(os_release::sources(&OsRelease::parse(self.os_release)));
         sources.put_below_files(below);
+        Ok(sources)
+    }
+
+    fn resolve(&self) -> Result<Settings> {
+        let token = self.token.clone();
+        let file =
+            token.map(|(token, file)| Source::one(file, |o| &mut o.register.api_token, token));
+        let sources = self.sources(Vec::from_iter(file))?;
         let secrets = secrets::find(&sources)?;
         resolve(&sources, secrets, update_client(self.build))
     }
 
-    /// Value and origin of a setting, as `--verbose` shows them.
+    /// The settings stand in what `--verbose` shows like this, once.
     #[track_caller]
-    fn of(&self, name: &str) -> (String, Origin) {
+    fn shows(&self, lines: &[&str]) {
         let settings = self.resolve().unwrap();
-        let mut found = settings.provenance.iter().filter(|p| p.name == name);
-        let Provenance { value, origin, .. } = found.next().unwrap_or_else(|| panic!("{name}"));
-        assert!(found.next().is_none(), "{name} stands once");
-        (value.clone(), origin.clone())
+        let shown = settings.provenance.iter().map(|p| {
+            let Provenance {
+                name,
+                value,
+                origin,
+            } = p;
+            format!("{name} = {value:?} ({origin})")
+        });
+        let shown: Vec<String> = shown.collect();
+        for line in lines {
+            let (name, _) = line.split_once(" = ").unwrap();
+            let of_it = |shown: &&String| shown.split_once(" = ").unwrap().0 == name;
+            assert_eq!(shown.iter().filter(of_it).collect::<Vec<_>>(), [line]);
+        }
     }
 
     /// The message of the error, which is one of configuration.
@@ -110,108 +123,45 @@ impl<'a> Case<'a> {
     }
 }
 
-#[track_caller]
-fn assert_value(case: &Case<'_>, name: &str, value: &str, origin: Origin) {
-    assert_eq!(case.of(name), (value.to_owned(), origin), "{name}");
-}
-
-#[track_caller]
-fn assert_values<const N: usize>(case: &Case<'_>, expected: [(&str, &str, Origin); N]) {
-    for (name, value, origin) in expected {
-        assert_value(case, name, value, origin);
-    }
-}
-
 /// Everybody says something, then one after the other falls silent.
 #[test]
 fn precedence() {
-    let typed = Origin::CommandLine;
-    let (variable, built, released) = (Origin::Environment, Origin::Build, Origin::OsRelease);
-    let case = Case {
-        words: "-f typed -i typed-hw -t typed-tag -p 0"
-            .split(' ')
-            .collect(),
-        environment: vec![
-            ("DEVICE_FACTORY", "variable"),
-            ("PRODUCTION", "1"),
-            ("DEVICE_API", "https://variable.example/"),
-            ("OAUTH_BASE", "https://variable.example/oauth"),
-        ],
-        os_release: RELEASE,
-        build: EVERYTHING,
-        token: None,
-    };
-    assert_values(
-        &case,
-        [
-            ("factory", "typed", typed.clone()),
-            ("hwid", "typed-hw", typed.clone()),
-            ("tags", "typed-tag", typed.clone()),
-            ("production", "false", typed),
-            (
-                "device-api",
-                "https://variable.example/",
-                variable("DEVICE_API"),
-            ),
-            (
-                "oauth-base",
-                "https://variable.example/oauth",
-                variable("OAUTH_BASE"),
-            ),
-        ],
-    );
-    let case = Case {
-        words: Vec::new(),
-        ..case
-    };
-    assert_values(
-        &case,
-        [
-            ("factory", "variable", variable("DEVICE_FACTORY")),
-            // Of the hardware, who built the image for it knows best.
-            ("hwid", "built-hw", built("HARDWARE_ID")),
-            ("tags", "released-tag", released("LMP_FACTORY_TAG")),
-            ("production", "true", variable("PRODUCTION")),
-        ],
-    );
-    let case = Case {
-        environment: Vec::new(),
-        ..case
-    };
-    assert_values(
-        &case,
-        [
-            ("factory", "released", released("LMP_FACTORY")),
-            ("production", "true", built("PRODUCTION")),
-            ("device-api", "https://built.example/", built("DEVICE_API")),
-            (
-                "oauth-base",
-                "https://built.example/oauth",
-                built("OAUTH_API"),
-            ),
-        ],
-    );
-    let case = Case {
-        build: NOTHING,
-        ..case
-    };
-    assert_values(
-        &case,
-        [
-            ("hwid", "released-hw", released("LMP_MACHINE")),
-            ("production", "false", Origin::Default),
-            (
-                "device-api",
-                "https://api.foundries.io/ota/devices/",
-                Origin::Default,
-            ),
-            (
-                "oauth-base",
-                "https://app.foundries.io/oauth",
-                Origin::Default,
-            ),
-        ],
-    );
+    let mut case = Case::new(&["-f", "typed", "-i", "typed-hw", "-t", "typed-tag", "-p0"])
+        .variable("DEVICE_FACTORY", "variable")
+        .variable("PRODUCTION", "1")
+        .variable("DEVICE_API", "https://variable.example/")
+        .variable("OAUTH_BASE", "https://variable.example/oauth");
+    (case.os_release, case.build) = (RELEASE, EVERYTHING);
+    case.shows(&[
+        r#"factory = "typed" (command line)"#,
+        r#"hwid = "typed-hw" (command line)"#,
+        r#"tags = "typed-tag" (command line)"#,
+        r#"production = "false" (command line)"#,
+        r#"device-api = "https://variable.example/" (environment DEVICE_API)"#,
+        r#"oauth-base = "https://variable.example/oauth" (environment OAUTH_BASE)"#,
+    ]);
+    case.words.clear();
+    case.shows(&[
+        r#"factory = "variable" (environment DEVICE_FACTORY)"#,
+        // Of the hardware, who built the image for it knows best.
+        r#"hwid = "built-hw" (built in HARDWARE_ID)"#,
+        r#"tags = "released-tag" (os-release LMP_FACTORY_TAG)"#,
+        r#"production = "true" (environment PRODUCTION)"#,
+    ]);
+    case.environment.clear();
+    case.shows(&[
+        r#"factory = "released" (os-release LMP_FACTORY)"#,
+        r#"production = "true" (built in PRODUCTION)"#,
+        r#"device-api = "https://built.example/" (built in DEVICE_API)"#,
+        r#"oauth-base = "https://built.example/oauth" (built in OAUTH_API)"#,
+    ]);
+    case.build = NOTHING;
+    case.shows(&[
+        r#"hwid = "released-hw" (os-release LMP_MACHINE)"#,
+        r#"production = "false" (default)"#,
+        r#"device-api = "https://api.foundries.io/ota/devices/" (default)"#,
+        r#"oauth-base = "https://app.foundries.io/oauth" (default)"#,
+    ]);
 }
 
 #[test]

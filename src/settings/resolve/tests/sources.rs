@@ -9,19 +9,17 @@ use crate::settings::pin_of_unregister;
 const URI: &str = "hsm-module = \"pkcs11:token=b?module-path=/m.so&pin-value=uri\"\n";
 
 /// What is said by a command line, variables, and configuration files, the first one first.
-fn said(words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) -> Sources {
-    let words = std::iter::once(&"lmp-device-register").chain(words);
-    let typed = Options::typed(&mut args::parse(words.map(Into::into)).unwrap());
-    let variable = |name: &str| {
-        let set = variables.iter().find(|(set, _)| *set == name);
-        set.map(|(_, value)| value.into())
+fn said<'a>(
+    words: &[&'a str],
+    variables: &[(&'a str, &'a str)],
+    files: &[(&str, &str)],
+) -> Sources {
+    let case = Case {
+        environment: variables.to_vec(),
+        ..Case::new(words)
     };
-    let above = environment::sources(variable, &typed.register).unwrap();
     let read = |(path, text): &(&str, &str)| parse(path.as_ref(), text).unwrap();
-    let files = files.iter().map(read).collect();
-    let mut sources = Sources::new(typed, files, build::defaults());
-    sources.put_above_files(above);
-    sources
+    case.sources(files.iter().map(read).collect()).unwrap()
 }
 
 #[track_caller]
@@ -82,7 +80,7 @@ fn the_environment_hides_a_file() {
 
 #[test]
 fn a_secret_and_its_file_are_one_setting() {
-    let found = |words: &[&str], files: &[(&str, &str)]| {
+    let found = |words: &[&'static str], files: &[(&str, &str)]| {
         let sources = said(words, &[], files);
         secrets::find(&sources)
     };
@@ -106,7 +104,7 @@ fn a_secret_and_its_file_are_one_setting() {
 /// It counts for more than what was only passed on, and no option may stand beside it.
 #[test]
 fn the_pin_of_a_uri() {
-    let pin = |words: &[&str], variables: &[(&str, &str)], more: &str| {
+    let pin = |words: &[&'static str], variables: &[_], more: &str| {
         let sources = said(words, variables, &[("/c", &format!("{URI}{more}"))]);
         secrets::find(&sources).map(|found| found.hsm_pin)
     };
