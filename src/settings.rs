@@ -27,4 +27,4 @@ pub(crate) use token::KeySetting;
 #[cfg(test)]
 pub(crate) use build::BuildDefaults;
 #[cfg(test)]
-pub(crate) use resolve::tests::settings_of;
+pub(crate) use gather::tests::settings_of;

@@ -13,13 +13,15 @@
 
 use std::env::var_os;
 
-use super::build::{self, BUILD, update_client};
-use super::files::TEXT_LIMIT;
-use super::options::{Options, Sources};
+use super::build::{self, BUILD, BuildDefaults, update_client};
+use super::environment;
+use super::files::{self, TEXT_LIMIT};
+use super::options::{Options, Source, Sources};
 use super::origin::Origin;
 use super::os_release::{self, OsRelease};
 use super::resolve::{Settings, resolve, sota_dir};
-use super::{environment, files, secrets, wrapper};
+use super::secrets;
+use super::wrapper;
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::sota::directory::read_text;
@@ -47,12 +49,18 @@ pub(crate) fn of_registration(mut sources: Sources, auto: bool) -> Result<Settin
         below.extend(wrapper::found(&sota_dir(&sources))?);
     }
     below.extend(secrets::pin_credentials());
-    below.extend(build::sources(BUILD)?);
-    below.extend(os_release::sources(&read_os_release(&sources)?));
+    below.extend(of_image(BUILD, &read_os_release(&sources)?)?);
     sources.put_above_files(above);
     sources.put_below_files(below);
     let secrets = secrets::find(&sources)?;
     resolve(&sources, secrets, update_client(BUILD))
+}
+
+/// What the image says.
+fn of_image(build: BuildDefaults, release: &OsRelease) -> Result<Vec<Source>> {
+    let mut sources = build::sources(build)?;
+    sources.extend(os_release::sources(release));
+    Ok(sources)
 }
 
 /// Reads os-release; a device without one has no defaults, which is no error by itself.
@@ -79,3 +87,6 @@ pub(crate) fn pin_of_unregister(mut sources: Sources) -> Result<Option<Secret>> 
     sources.put_below_files(secrets::pin_credentials().collect());
     Ok(secrets::hsm_pin(&sources)?.map(|(pin, _)| pin))
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -198,6 +198,3 @@ fn authorisation(r: &mut Resolver<'_>, token: Option<FoundSecret>) -> Result<Aut
     }
     Ok(Authorisation::ApiToken { header, token })
 }
-
-#[cfg(test)]
-pub(crate) mod tests;

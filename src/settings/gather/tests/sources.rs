@@ -3,7 +3,7 @@
 use super::*;
 use crate::settings::files::parse;
 use crate::settings::options::Field;
-use crate::settings::pin_of_unregister;
+use crate::settings::resolve::update_client_lock;
 
 /// A URI with a PIN.
 const URI: &str = "hsm-module = \"pkcs11:token=b?module-path=/m.so&pin-value=uri\"\n";

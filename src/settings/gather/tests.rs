@@ -1,12 +1,15 @@
 //! The order of precedence as a table: value and origin of every setting.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::*;
+use crate::backend::authorisation::Authorisation;
+use crate::backend::http::Timeouts;
 use crate::error::Kind;
-use crate::secret::Secret;
-use crate::settings::build::{self, BuildDefaults, update_client};
-use crate::settings::options::{Options, Source};
-use crate::settings::os_release::{self, OsRelease};
-use crate::settings::{args, environment, secrets};
+use crate::settings::args;
+use crate::settings::origin::{FoundSecret, Provenance};
+use crate::settings::token::KeySetting;
 
 mod sources;
 mod values;
@@ -79,9 +82,7 @@ impl<'a> Case<'a> {
         let environment = environment::sources(variable, &typed.register)?;
         let mut sources = Sources::new(typed, files, build::defaults());
         sources.put_above_files(environment);
-        let mut below = build::sources(self.build)?;
-        below.extend(os_release::sources(&OsRelease::parse(self.os_release)));
-        sources.put_below_files(below);
+        sources.put_below_files(of_image(self.build, &OsRelease::parse(self.os_release))?);
         Ok(sources)
     }
 
