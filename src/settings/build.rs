@@ -49,19 +49,19 @@ pub(super) fn sources(build: BuildDefaults) -> Result<Vec<Source>> {
     ];
     let mut found = Vec::new();
     for (name, value, field) in texts {
-        let source = |text: &str| Source::one(Origin::Build(name), field, text.to_owned());
-        found.extend(value.map(source));
+        let value = value.map(str::to_owned);
+        found.extend(Source::one(Origin::Build(name), field, value));
     }
-    if let Some(word) = build.production {
-        let production = parse_bool(word).map_err(|_| {
+    let production = build.production.map(|word| {
+        parse_bool(word).map_err(|_| {
             Error::configuration(format!(
                 "this program was built with PRODUCTION={word:?}, which is no BOOL word"
             ))
-        })?;
-        let origin = Origin::Build("PRODUCTION");
-        let field: FieldMut<bool> = |o| &mut o.register.production;
-        found.push(Source::one(origin, field, production));
-    }
+        })
+    });
+    let origin = Origin::Build("PRODUCTION");
+    let field: FieldMut<bool> = |o| &mut o.register.production;
+    found.extend(Source::one(origin, field, production.transpose()?));
     Ok(found)
 }
 

@@ -29,21 +29,21 @@ pub(super) fn sources(
     ];
     for (name, field) in texts {
         let value = text(name, variable(name))?;
-        found.extend(value.map(|value| Source::one(Origin::Environment(name), field, value)));
+        found.extend(Source::one(Origin::Environment(name), field, value));
     }
     if let Some(value) = text("PRODUCTION", variable("PRODUCTION"))?
         && typed.production.is_none()
     {
-        found.push(production(&value)?);
+        let origin = Origin::Environment("PRODUCTION");
+        let field: FieldMut<bool> = |o| &mut o.register.production;
+        found.extend(Source::one(origin, field, Some(production(&value)?)));
     }
     if typed.hsm_pin.is_none() && typed.hsm_pin_file.is_none() {
         found.extend(hsm_pin(&variable)?);
     }
     if typed.hsm_so_pin.is_none() && typed.hsm_so_pin_file.is_none() {
-        let name = HSM_SO_PIN_VARIABLE;
-        found.extend(secret(name, variable(name), |o| {
-            &mut o.register.hsm_so_pin
-        })?);
+        let (name, value) = (HSM_SO_PIN_VARIABLE, variable(HSM_SO_PIN_VARIABLE));
+        found.extend(secret(name, value, |o| &mut o.register.hsm_so_pin)?);
     }
     Ok(found)
 }
@@ -55,8 +55,8 @@ pub(super) fn sources(
 pub(super) fn hsm_pin(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<Option<Source>> {
-    let name = HSM_PIN_VARIABLE;
-    secret(name, variable(name), |o| &mut o.register.hsm_pin)
+    let (name, value) = (HSM_PIN_VARIABLE, variable(HSM_PIN_VARIABLE));
+    secret(name, value, |o| &mut o.register.hsm_pin)
 }
 
 /// The text of the variable `name`.
@@ -72,7 +72,7 @@ pub(super) fn text(name: &str, value: Option<OsString>) -> Result<Option<String>
 
 /// `PRODUCTION` is true when it is set at all; a value that reads as false is refused, since
 /// either reading would surprise somebody.
-fn production(value: &str) -> Result<Source> {
+fn production(value: &str) -> Result<bool> {
     if value.is_empty() || parse_bool(value) == Ok(false) {
         return Err(Error::configuration(format!(
             "the variable PRODUCTION is set to {value:?}: its presence alone means a production \
@@ -80,8 +80,7 @@ fn production(value: &str) -> Result<Source> {
         ))
         .hint("unset PRODUCTION, or say --production 0 or --production 1"));
     }
-    let origin = Origin::Environment("PRODUCTION");
-    Ok(Source::one(origin, |o| &mut o.register.production, true))
+    Ok(true)
 }
 
 /// An empty PIN is one that is not set.
@@ -97,5 +96,6 @@ fn secret(
         drop(Zeroizing::new(value.into_encoded_bytes()));
         Error::configuration(format!("the variable {name} is not UTF-8"))
     })?;
-    Ok(text.map(|text| Source::one(Origin::Environment(name), field, text.into())))
+    let secret = text.map(Secret::from);
+    Ok(Source::one(Origin::Environment(name), field, secret))
 }

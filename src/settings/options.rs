@@ -39,11 +39,11 @@ pub(crate) type Field<T> = fn(&Options) -> &Option<T>;
 pub(crate) type FieldMut<T> = fn(&mut Options) -> &mut Option<T>;
 
 impl Source {
-    /// A source that says one thing.
-    pub(crate) fn one<T>(origin: Origin, field: FieldMut<T>, value: T) -> Self {
+    /// A source that says one thing, if it says anything.
+    pub(crate) fn one<T>(origin: Origin, field: FieldMut<T>, value: Option<T>) -> Option<Self> {
         let mut options = Options::default();
-        *field(&mut options) = Some(value);
-        Self { origin, options }
+        *field(&mut options) = Some(value?);
+        Some(Self { origin, options })
     }
 }
 

@@ -38,8 +38,8 @@ pub(super) fn sources(release: &OsRelease) -> Vec<Source> {
         ("LMP_MACHINE", |o| &mut o.register.hwid),
     ];
     let sources = texts.into_iter().filter_map(|(name, field)| {
-        let text = release.value(name)?.to_owned();
-        Some(Source::one(Origin::OsRelease(name), field, text))
+        let text = release.value(name).map(str::to_owned);
+        Source::one(Origin::OsRelease(name), field, text)
     });
     sources.collect()
 }

@@ -39,7 +39,8 @@ pub(super) fn pin_credentials() -> impl Iterator<Item = Source> {
 fn credential(name: &'static str, file: FieldMut<PathBuf>) -> Option<Source> {
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty())?;
     let path = Path::new(&directory).join(name);
-    is_there(&path).then(|| Source::one(Origin::Credential(name), file, path))
+    let path = is_there(&path).then_some(path);
+    Source::one(Origin::Credential(name), file, path)
 }
 
 /// Finds the secrets of a registration.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::environment;
 use super::files::TEXT_LIMIT;
 use super::hsm_file::{self, HsmFile};
-use super::options::Source;
-use super::origin::Origin;
+use super::options::{FieldMut, Source};
+use super::origin::Origin::{self, Environment};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::sota::directory::{Directory, is_there, read_text};
@@ -24,41 +24,35 @@ const TOKEN_FILE: &str = "/etc/lmp-device-register-token";
 pub(super) fn set() -> Result<Vec<Source>> {
     let mut found = Vec::new();
     let settings = Path::new(SETTINGS);
-    if let Some((file, path)) = hsm(settings)? {
-        let HsmFile {
-            module,
-            pin,
-            so_pin,
-        } = file;
+    let path = settings.join("hsm");
+    if let Some(HsmFile {
+        module,
+        pin,
+        so_pin,
+    }) = hsm(&path)?
+    {
         let mut add = |field, secret| {
-            found.push(Source::one(Origin::File(path.clone()), field, secret));
+            found.extend(Source::one(Origin::File(path.clone()), field, Some(secret)));
         };
         add(|o| &mut o.register.hsm_module, Secret::from(module));
         add(|o| &mut o.register.hsm_pin, pin);
         add(|o| &mut o.register.hsm_so_pin, so_pin);
     }
-    if let Some((tag, path)) = tag(settings)? {
-        let origin = Origin::File(path);
-        found.push(Source::one(origin, |o| &mut o.register.tags, tag));
-    }
-    if std::env::var_os("USE_HOSTNAME").is_some_and(|value| !value.is_empty()) {
-        let host = rustix::system::uname();
-        let name = host.nodename().to_string_lossy().into_owned();
-        let origin = Origin::Environment("USE_HOSTNAME");
-        found.push(Source::one(origin, |o| &mut o.register.name, name));
-    }
-    if let Some(apps) = variable("APPS")? {
-        let origin = Origin::Environment("APPS");
-        found.push(Source::one(origin, |o| &mut o.register.apps, apps));
-    }
-    if let Some(path) = variable("TOKEN_FILE")? {
-        let origin = Origin::Environment("TOKEN_FILE");
-        found.push(Source::one(
-            origin,
-            |o| &mut o.register.api_token_file,
-            path.into(),
-        ));
-    }
+    let path = settings.join("tag");
+    let tag = tag(&path)?;
+    let wanted = std::env::var_os("USE_HOSTNAME").filter(|value| !value.is_empty());
+    let host = wanted.map(|_| rustix::system::uname());
+    let name = host.map(|host| host.nodename().to_string_lossy().into_owned());
+    let apps = variable("APPS")?;
+    let mut add = |origin, field: FieldMut<String>, text| {
+        found.extend(Source::one(origin, field, text));
+    };
+    add(Origin::File(path), |o| &mut o.register.tags, tag);
+    add(Environment("USE_HOSTNAME"), |o| &mut o.register.name, name);
+    add(Environment("APPS"), |o| &mut o.register.apps, apps);
+    let file = variable("TOKEN_FILE")?.map(PathBuf::from);
+    let field: FieldMut<PathBuf> = |o| &mut o.register.api_token_file;
+    found.extend(Source::one(Environment("TOKEN_FILE"), field, file));
     Ok(found)
 }
 
@@ -67,23 +61,16 @@ pub(super) fn set() -> Result<Vec<Source>> {
 /// # Errors
 /// [`crate::error::Kind::Storage`] for a directory of apps that cannot be read.
 pub(super) fn found(sota_dir: &Path) -> Result<Vec<Source>> {
-    let mut found = Vec::new();
+    let file = PathBuf::from(TOKEN_FILE);
     // A token that was forgotten is an error at once, and no code that nobody reads. An image that
     // names its approval server and has no such file means a person.
-    if variable("OAUTH_BASE")?.is_none() || is_there(Path::new(TOKEN_FILE)) {
-        let path = PathBuf::from(TOKEN_FILE);
-        found.push(Source::one(
-            Origin::Default,
-            |o| &mut o.register.api_token_file,
-            path,
-        ));
-    }
+    let assumed = variable("OAUTH_BASE")?.is_none() || is_there(&file);
+    let file = assumed.then_some(file);
+    let token = Source::one(Origin::Default, |o| &mut o.register.api_token_file, file);
     let path = sota_dir.join("compose-apps");
-    if let Some(apps) = preloaded_apps(&path)? {
-        let origin = Origin::File(path);
-        found.push(Source::one(origin, |o| &mut o.register.apps, apps));
-    }
-    Ok(found)
+    let apps = preloaded_apps(&path)?;
+    let apps = Source::one(Origin::File(path), |o| &mut o.register.apps, apps);
+    Ok(token.into_iter().chain(apps).collect())
 }
 
 /// A variable of the wrapper; an empty one is one that is not set.
@@ -92,17 +79,16 @@ fn variable(name: &str) -> Result<Option<String>> {
     Ok(text.filter(|value| !value.is_empty()))
 }
 
-fn tag(settings: &Path) -> Result<Option<(String, PathBuf)>> {
-    let path = settings.join("tag");
-    if !is_there(&path) {
+fn tag(path: &Path) -> Result<Option<String>> {
+    if !is_there(path) {
         return Ok(None);
     }
-    let tag = read_text(&path, TEXT_LIMIT)?.trim().to_owned();
+    let tag = read_text(path, TEXT_LIMIT)?.trim().to_owned();
     if tag.is_empty() {
         return Err(Error::configuration(format!("{path:?} is empty"))
             .hint("write the tag into it, or remove it"));
     }
-    Ok(Some((tag, path)))
+    Ok(Some(tag))
 }
 
 /// The names in the directory of preloaded apps, with commas, in order.
@@ -116,13 +102,11 @@ fn preloaded_apps(path: &Path) -> Result<Option<String>> {
     Ok((!names.is_empty()).then(|| names.join(",")))
 }
 
-fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
-    let path = settings.join("hsm");
-    if !is_there(&path) {
+fn hsm(path: &Path) -> Result<Option<HsmFile>> {
+    if !is_there(path) {
         return Ok(None);
     }
-    match hsm_file::parse(&read_text(&path, TEXT_LIMIT)?) {
-        Ok(file) => Ok(Some((file, path))),
-        Err(wrong) => Err(Error::configuration(format!("{path:?}: {wrong}")).hint(wrong.hint())),
-    }
+    let file = hsm_file::parse(&read_text(path, TEXT_LIMIT)?);
+    file.map(Some)
+        .map_err(|wrong| Error::configuration(format!("{path:?}: {wrong}")).hint(wrong.hint()))
 }

@@ -87,9 +87,9 @@ impl<'a> Case<'a> {
     }
 
     fn resolve(&self) -> Result<Settings> {
-        let token = self.token.clone();
-        let file =
-            token.map(|(token, file)| Source::one(file, |o| &mut o.register.api_token, token));
+        let (token, file) = self.token.clone().unzip();
+        let file = file.unwrap_or(Origin::Default);
+        let file = Source::one(file, |o| &mut o.register.api_token, token);
         let sources = self.sources(Vec::from_iter(file))?;
         let secrets = secrets::find(&sources)?;
         resolve(&sources, secrets, update_client(self.build))
