@@ -160,7 +160,7 @@ pub(crate) fn pkcs11_uri(input: &[u8]) {
 pub(crate) fn hsm_file(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     match hsm_file::parse(&text) {
-        Err(error) => assert_eq!(error.kind(), Kind::Configuration),
+        Err(error) => is_printable(&error.to_string()),
         Ok(file) => {
             assert!(!file.module.is_empty() && file.module.len() <= text.len());
             assert!(!file.pin.expose().is_empty() && !file.so_pin.expose().is_empty());

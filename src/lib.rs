@@ -42,7 +42,7 @@ pub mod testing {
     pub use crate::report::printable;
     pub use crate::settings::args;
     pub use crate::settings::hsm_file;
-    pub use crate::settings::layers::option_names;
+    pub use crate::settings::options::option_names;
     pub use crate::settings::os_release::OsRelease;
     pub use crate::sota::files::{CONFIGURATION, FileName};
     pub use crate::sota::sota_toml::{P11, SotaToml, suits_both};

@@ -7,7 +7,7 @@ use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::report::line_to_stderr;
 use crate::settings;
-use crate::settings::args::UnregisterArgs;
+use crate::settings::options::Sources;
 use crate::sota::directory::Directory;
 use crate::sota::files::{CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, ROOT};
 use crate::sota::journal;
@@ -17,21 +17,15 @@ mod token;
 /// What a registration writes.
 const OURS: [&str; 5] = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
 
-/// Removes the registration in `sota_dir`, one that was begun too, its objects on a token first.
-/// Returns what was removed, nothing if there was no registration. Asks on a terminal unless `yes`.
+/// Removes the registration, one that was begun too, its objects on a token first. Returns what was
+/// removed, nothing if there was no registration. Asks on a terminal unless `yes`.
 ///
 /// # Errors
 /// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
 /// terminal and without `yes`, [`Kind::Storage`].
-pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<PathBuf>> {
-    let UnregisterArgs {
-        yes,
-        keep_token,
-        hsm_pin_file,
-        update_client_lock,
-    } = args;
-    let default_lock = settings::update_client_lock();
-    let update_client_lock = update_client_lock.as_deref().unwrap_or(&default_lock);
+pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Result<Vec<PathBuf>> {
+    let sota_dir = &settings::sota_dir(&sources);
+    let update_client_lock = &settings::update_client_lock(&sources);
     let sota = Directory::open(sota_dir)?;
     if !sota.try_lock()? {
         return Err(Error::new(
@@ -52,12 +46,12 @@ pub(crate) fn unregister(sota_dir: &Path, args: &UnregisterArgs) -> Result<Vec<P
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    if !*yes {
+    if !yes {
         confirm(&sota, &names)?;
     }
     // The token first: its settings are in the files that go next.
-    if !*keep_token {
-        token::clear(&sota, hsm_pin_file.as_deref())?;
+    if !keep_token {
+        token::clear(&sota, sources)?;
     }
     journal::discard(&sota)?;
     // The configuration goes last: while it is there, running this again finishes the work.

@@ -1,18 +1,17 @@
-//! The command line as typed. Parsing touches nothing; `settings` gives the words a meaning.
+//! The command line as typed, whose options are those of a file, too. Parsing touches nothing; the
+//! rest of the room gives the words a meaning.
 
 #![allow(
     rustdoc::broken_intra_doc_links,
     reason = "these comments are help texts: [10] is a default, no link"
 )]
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{
-    ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
-};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::secret::Secret;
 
@@ -23,6 +22,13 @@ BOOL is one of 1, 0, true, false, yes, no, on, off.
 Exit codes: 0 registered, 10 already registered, 11 busy (update client or
 another registration), 64 usage, 65 answer rejected, 69 token, 70 bug,
 73 cannot write, 75 temporary, 76 refused, 77 not authorised, 78 configuration";
+
+/// Seconds of each limit of a request.
+pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86_400;
+/// Seconds to try again.
+pub const RETRY_RANGE: RangeInclusive<u64> = 0..=604_800;
+/// Seconds to wait for the clock.
+pub const WAIT_RANGE: RangeInclusive<u64> = 0..=86_400;
 
 /// Parses a BOOL word in any case: `1 true yes on` or `0 false no off`.
 ///
@@ -56,10 +62,10 @@ pub struct CommandLine {
     pub command: Option<Command>,
     /// Options of every command.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub common: CommonOptions,
     /// Options of a registration.
     #[command(flatten)]
-    pub register: RegisterArgs,
+    pub register: RegisterOptions,
 }
 
 /// What to do instead of registering.
@@ -68,14 +74,14 @@ pub enum Command {
     /// Tell whether this device is registered and can talk to its gateway
     Check(CheckArgs),
     /// Register with nobody watching, from files and credentials
-    Auto(Box<RegisterArgs>),
+    Auto(Box<RegisterOptions>),
     /// Remove this device's registration
     Unregister(UnregisterArgs),
 }
 
-/// Options of every command.
+/// Options of every command: `None` means not given.
 #[derive(Args, Debug, Default)]
-pub struct CommonArgs {
+pub struct CommonOptions {
     /// Where keys and configuration go [/var/sota]
     #[arg(short = 'd', long, value_name = "DIR", global = true)]
     pub sota_dir: Option<PathBuf>,
@@ -83,22 +89,22 @@ pub struct CommonArgs {
     #[arg(long, value_name = "DIR", global = true)]
     pub config_dir: Option<PathBuf>,
     /// Print the result as one JSON object
-    #[arg(long, global = true, help_heading = "Output")]
-    pub json: bool,
+    #[arg(long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
+    pub json: Option<bool>,
     /// Say where each setting came from, and each step
-    #[arg(long, global = true, help_heading = "Output")]
-    pub verbose: bool,
+    #[arg(long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
+    pub verbose: Option<bool>,
     /// Seconds to wait for a connection [10]
     #[arg(long, value_name = "SECS", global = true, help_heading = "Network",
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+          value_parser = clap::value_parser!(u64).range(TIMEOUT_RANGE))]
     pub connect_timeout: Option<u64>,
     /// Seconds to wait for the next bytes [30]
     #[arg(long, value_name = "SECS", global = true, help_heading = "Network",
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+          value_parser = clap::value_parser!(u64).range(TIMEOUT_RANGE))]
     pub read_timeout: Option<u64>,
     /// Seconds that one whole request may take [60]
     #[arg(long, value_name = "SECS", global = true, help_heading = "Network",
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+          value_parser = clap::value_parser!(u64).range(TIMEOUT_RANGE))]
     pub request_timeout: Option<u64>,
 }
 
@@ -127,13 +133,13 @@ pub struct UnregisterArgs {
     pub update_client_lock: Option<PathBuf>,
 }
 
-/// Options of a registration, as typed: `None` means not given.
+/// Options of a registration: `None` means not given.
 #[derive(Args, Debug, Default, PartialEq, Eq)]
 #[allow(
     missing_docs,
     reason = "the help text of each option is its documentation"
 )]
-pub struct RegisterArgs {
+pub struct RegisterOptions {
     /// Factory [environment, or os-release]
     #[arg(short = 'f', long, value_name = "NAME", help_heading = "Identity")]
     pub factory: Option<String>,
@@ -154,12 +160,10 @@ pub struct RegisterArgs {
     pub tags: Option<String>,
     /// Production device [false; $PRODUCTION if set]
     #[arg(short = 'p', long, value_name = "BOOL", num_args = 0..=1,
-          default_missing_value = "true", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Identity")]
+          default_missing_value = "true", value_parser = parse_bool, help_heading = "Identity")]
     pub production: Option<bool>,
     /// Refuse a UUID that is not 8-4-4-4-12 hex [true]
-    #[arg(short = 'v', long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Identity")]
+    #[arg(short = 'v', long, value_name = "BOOL", value_parser = parse_bool, help_heading = "Identity")]
     pub validate_uuid: Option<bool>,
 
     /// Apps to run, separated by commas
@@ -169,12 +173,10 @@ pub struct RegisterArgs {
     #[arg(short = 'A', long, value_name = "LIST", help_heading = "Updates")]
     pub restorable_apps: Option<String>,
     /// Use the OSTree proxy server [true]
-    #[arg(long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Updates")]
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool, help_heading = "Updates")]
     pub use_ostree_server: Option<bool>,
     /// Start the update client afterwards [true]
-    #[arg(long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set, help_heading = "Updates")]
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool, help_heading = "Updates")]
     pub start_daemon: Option<bool>,
 
     /// API token (visible to others: prefer a file)
@@ -227,12 +229,12 @@ pub struct RegisterArgs {
     )]
     pub hsm_so_pin_file: Option<PathBuf>,
     /// Log in even if one wrong PIN would lock the token
-    #[arg(long, help_heading = "HSM (PKCS#11)")]
-    pub hsm_allow_final_try: bool,
+    #[arg(long, action = ArgAction::SetTrue, help_heading = "HSM (PKCS#11)")]
+    pub hsm_allow_final_try: Option<bool>,
 
     /// Try again for so long; 0 is one attempt [120]
     #[arg(long, value_name = "SECS", help_heading = "Network",
-          value_parser = clap::value_parser!(u64).range(0..=604_800))]
+          value_parser = clap::value_parser!(u64).range(RETRY_RANGE))]
     pub retry_for: Option<u64>,
     /// Trust only the CAs in FILE (PEM) for the backend
     #[arg(long, value_name = "FILE", help_heading = "Network")]
@@ -240,18 +242,17 @@ pub struct RegisterArgs {
 
     /// Replace an earlier registration [false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
-          value_parser = parse_bool, action = ArgAction::Set)]
+          value_parser = parse_bool)]
     pub force: Option<bool>,
     /// Lock memory so that keys are never swapped out [true]
-    #[arg(short = 'l', long, value_name = "BOOL", value_parser = parse_bool,
-          action = ArgAction::Set)]
+    #[arg(short = 'l', long, value_name = "BOOL", value_parser = parse_bool)]
     pub mlock_all: Option<bool>,
     /// Print what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Wait so long for the clock to be set, if it is wrong [0]
     #[arg(long, value_name = "SECS",
-          value_parser = clap::value_parser!(u64).range(0..=86_400))]
+          value_parser = clap::value_parser!(u64).range(WAIT_RANGE))]
     pub wait_clock: Option<u64>,
     /// Read os-release from FILE [/etc/os-release]
     #[arg(long, value_name = "FILE")]
@@ -294,29 +295,6 @@ fn is_bare_flag(word: &str) -> bool {
     })
 }
 
-/// Options whose values are secret; `--hsm-module` may be a URI with a PIN.
-pub const SECRETS: [&str; 4] = ["api-token", "hsm-module", "hsm-pin", "hsm-so-pin"];
-
-impl CommandLine {
-    /// Sets options of [`SECRETS`] that were not typed, by their long names.
-    pub fn add_secrets(&mut self, secrets: BTreeMap<String, Secret>) {
-        let register = match &mut self.command {
-            Some(Command::Auto(register)) => register,
-            _ => &mut self.register,
-        };
-        for (name, secret) in secrets {
-            let place = match name.as_str() {
-                "api-token" => &mut register.api_token,
-                "hsm-module" => &mut register.hsm_module,
-                "hsm-pin" => &mut register.hsm_pin,
-                "hsm-so-pin" => &mut register.hsm_so_pin,
-                _ => continue,
-            };
-            *place = Some(secret);
-        }
-    }
-}
-
 /// Parses the words of a command line, the program's name first. A secret among them is copied by
 /// clap, and the kernel shows it in `/proc/PID/cmdline` for as long as the process lives: neither can
 /// be wiped, which is why the help prefers files.
@@ -324,8 +302,21 @@ impl CommandLine {
 /// # Errors
 /// What clap says of words it does not understand; help and version are such "errors" too.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
-    let line = CommandLine::from_arg_matches(&matches(words)?)?;
-    if line.command.is_some() && line.register != RegisterArgs::default() {
+    let mut line = CommandLine::try_parse_from(complete_bare_flags(words.into_iter().collect()))?;
+    let of_auto = match &mut line.command {
+        Some(Command::Auto(register)) => Some(&mut register.hsm_allow_final_try),
+        _ => None,
+    };
+    let switches = [
+        &mut line.common.json,
+        &mut line.common.verbose,
+        &mut line.register.hsm_allow_final_try,
+    ];
+    for switch in switches.into_iter().chain(of_auto) {
+        // To clap, a switch that was not typed is off; here, nobody said anything.
+        *switch = switch.filter(|on| *on);
+    }
+    if line.command.is_some() && line.register != RegisterOptions::default() {
         // Accepted and ignored, they would only seem to work.
         return Err(CommandLine::command().error(
             ErrorKind::ArgumentConflict,
@@ -333,14 +324,6 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, c
         ));
     }
     Ok(line)
-}
-
-/// Like [`parse`], but as clap's matches, which know what was typed.
-///
-/// # Errors
-/// As [`parse`].
-pub fn matches(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
-    CommandLine::command().try_get_matches_from(complete_bare_flags(words.into_iter().collect()))
 }
 
 #[cfg(test)]

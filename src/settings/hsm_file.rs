@@ -5,7 +5,6 @@
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// What the file says.
@@ -21,62 +20,82 @@ pub struct HsmFile {
 
 const NAMES: [&str; 3] = ["HSM_MODULE", "HSM_PIN", "HSM_SOPIN"];
 
+/// What is wrong with the file; never its text, which may be a PIN.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the text of each is its documentation")]
+pub enum Wrong {
+    #[error("line {0} is no assignment")]
+    NoAssignment(usize),
+    #[error("line {0} sets {1}, which means nothing here")]
+    Unknown(usize, String),
+    #[error("line {0} sets {1} again")]
+    Again(usize, &'static str),
+    #[error("line {0} gives {1} a value that only a shell could work out")]
+    NoWord(usize, &'static str),
+    #[error("line {0} leaves {1} empty")]
+    Empty(usize, &'static str),
+    #[error("{0} is missing")]
+    Missing(&'static str),
+}
+
+impl Wrong {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Wrong::Missing(_) => {
+                "set HSM_MODULE, HSM_PIN and HSM_SOPIN; no software key is made instead"
+            }
+            _ => {
+                "it takes HSM_MODULE=, HSM_PIN= and HSM_SOPIN=, each once, with plain or quoted \
+                 values"
+            }
+        }
+    }
+}
+
 /// Reads assignments: blank lines, comments, `export`, bare or quoted values.
 ///
 /// # Errors
-/// [`crate::error::Kind::Configuration`] with the line's number, never its text: it may hold a PIN.
-pub fn parse(text: &str) -> Result<HsmFile> {
+/// What is wrong, with the line's number.
+pub fn parse(text: &str) -> Result<HsmFile, Wrong> {
     let mut found: [Option<Secret>; 3] = [None, None, None];
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let wrong = |what: String| {
-            Error::setting(format!("line {number} {what}")).hint(
-                "it takes HSM_MODULE=, HSM_PIN= and HSM_SOPIN=, each once, with plain or quoted \
-                 values",
-            )
-        };
         let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
-        let Some((name, value)) = assignment.split_once('=') else {
-            return Err(wrong("is no assignment".to_owned()));
-        };
+        let (name, value) = assignment
+            .split_once('=')
+            .ok_or(Wrong::NoAssignment(number))?;
         let Some(place) = NAMES.iter().position(|known| *known == name) else {
-            let plain = !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            return Err(wrong(if plain {
-                format!("sets {name}, which means nothing here")
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            return Err(if !name.is_empty() && name.bytes().all(plain) {
+                Wrong::Unknown(number, name.to_owned())
             } else {
-                "is no assignment".to_owned()
-            }));
+                Wrong::NoAssignment(number)
+            });
         };
+        let name = NAMES[place];
         if found[place].is_some() {
-            return Err(wrong(format!("sets {name} again")));
+            return Err(Wrong::Again(number, name));
         }
-        let value = shell_word(value).ok_or_else(|| {
-            wrong(format!(
-                "gives {name} a value that only a shell could work out"
-            ))
-        })?;
+        let value = shell_word(value).ok_or(Wrong::NoWord(number, name))?;
         if value.expose().is_empty() {
-            return Err(wrong(format!("leaves {name} empty")));
+            return Err(Wrong::Empty(number, name));
         }
         found[place] = Some(value);
     }
     let [module, pin, so_pin] = found;
-    let required = |value: Option<Secret>, name: &str| {
-        value.ok_or_else(|| {
-            Error::setting(format!("{name} is missing"))
-                .hint("set HSM_MODULE, HSM_PIN and HSM_SOPIN; no software key is made instead")
-        })
-    };
+    let [module_name, pin_name, so_pin_name] = NAMES;
     Ok(HsmFile {
-        module: required(module, NAMES[0])?.expose().to_owned(),
-        pin: required(pin, NAMES[1])?,
-        so_pin: required(so_pin, NAMES[2])?,
+        module: module
+            .ok_or(Wrong::Missing(module_name))?
+            .expose()
+            .to_owned(),
+        pin: pin.ok_or(Wrong::Missing(pin_name))?,
+        so_pin: so_pin.ok_or(Wrong::Missing(so_pin_name))?,
     })
 }
 
@@ -123,7 +142,6 @@ fn shell_word(source: &str) -> Option<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
 
     #[test]
     fn assignments_as_a_shell_reads_them() {
@@ -160,8 +178,10 @@ mod tests {
         ];
         for text in broken {
             let error = parse(&text).unwrap_err();
-            assert_eq!(error.kind(), Kind::Configuration, "{text}");
-            assert!(!error.full_message().contains("1234"), "a PIN in {error}");
+            assert!(
+                !format!("{error} {error:?}").contains("1234"),
+                "a PIN in {error}"
+            );
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::options::{FieldMut, Source};
+use super::origin::Origin;
+
 /// The assignments of an os-release file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OsRelease(BTreeMap<String, String>);
@@ -25,6 +28,20 @@ impl OsRelease {
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
+}
+
+/// What os-release says of settings, one source for each value.
+pub(super) fn sources(release: &OsRelease) -> Vec<Source> {
+    let texts: [(_, FieldMut<String>); 3] = [
+        ("LMP_FACTORY", |o| &mut o.register.factory),
+        ("LMP_FACTORY_TAG", |o| &mut o.register.tags),
+        ("LMP_MACHINE", |o| &mut o.register.hwid),
+    ];
+    let sources = texts.into_iter().filter_map(|(name, field)| {
+        let text = release.value(name).map(str::to_owned);
+        Source::one(Origin::OsRelease(name), field, text)
+    });
+    sources.collect()
 }
 
 /// Takes off shell quotes: single quotes keep everything, in double quotes and bare words a

@@ -1,44 +1,46 @@
 //! Pure: the options of a PKCS#11 token become [`TokenSettings`].
 
-use super::{FoundSecret, KeySetting, Origin, Provenance, Resolver, default, not_empty, typed};
+use super::checks::not_empty;
+use super::origin::{FoundSecret, Origin};
+use super::resolver::Resolver;
 use crate::error::{Error, Result};
 use crate::key::pkcs11::{DEFAULT_TOKEN_LABEL, Pkcs11Uri, SCHEME, TokenChoice, TokenSettings};
 use crate::secret::Secret;
-use crate::settings::args::RegisterArgs;
 use crate::sota::sota_toml::suits_both;
 
 /// Bytes of a token's label (PKCS#11 `CK_TOKEN_INFO`).
 const LABEL_LIMIT: usize = 32;
 
+/// Where the device's private key lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeySetting {
+    /// In `pkey.pem`.
+    Software,
+    /// On a PKCS#11 token.
+    Token(TokenSettings),
+}
+
 /// The URI of `--hsm-module`, unless that is a path.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] if it is a broken URI.
-pub(crate) fn module_uri(args: &RegisterArgs) -> Result<Option<Pkcs11Uri>> {
-    args.hsm_module
-        .as_ref()
-        .map(Secret::expose)
-        .filter(|module| module.starts_with(SCHEME))
-        .map(|uri| Pkcs11Uri::parse(uri).map_err(Error::setting))
+pub(super) fn module_uri(module: &Secret) -> Result<Option<Pkcs11Uri>> {
+    let uri = Some(module.expose()).filter(|module| module.starts_with(SCHEME));
+    uri.map(Pkcs11Uri::parse)
         .transpose()
+        .map_err(Error::setting)
 }
 
 pub(super) fn key_setting(
     r: &mut Resolver<'_>,
-    args: &RegisterArgs,
-    found_pin: Option<FoundSecret>,
-    found_so_pin: Option<FoundSecret>,
+    pin: Option<FoundSecret>,
+    so_pin: Option<FoundSecret>,
 ) -> Result<KeySetting> {
-    let pin = typed(args.hsm_pin.clone()).or(found_pin);
-    let so_pin = typed(args.hsm_so_pin.clone()).or(found_so_pin);
-    let Some(module) = args
-        .hsm_module
-        .as_ref()
-        .filter(|module| !module.expose().is_empty())
-    else {
-        return without_module(args, pin.is_some() || so_pin.is_some());
+    let module = r.sources.first(|o| &o.register.hsm_module);
+    let Some((module, origin)) = module.filter(|(module, _)| !module.expose().is_empty()) else {
+        return without_module(r, pin.is_some() || so_pin.is_some());
     };
-    let uri = module_uri(args)?;
+    let uri = module_uri(module)?;
     let module = match &uri {
         None => module.expose().to_owned(),
         Some(uri) => uri.module_path.clone().ok_or_else(|| {
@@ -47,21 +49,14 @@ pub(super) fn key_setting(
         })?,
     };
     // Only the path: the rest of a URI may hold the PIN.
-    let module = r.first("hsm-module", [typed(Some(module))]);
-    let module = check_module(module.unwrap_or_default())?;
+    r.record("hsm-module", module.clone(), origin);
+    let module = check_module(module)?;
     let uri = uri.unwrap_or_default();
-    let label = token_label(r, args, uri.token)?;
+    let label = token_label(r, uri.token, origin)?;
     let pin = pin.ok_or_else(|| {
         Error::setting("the token's user PIN is missing")
             .hint("give --hsm-pin-file FILE, LMP_HSM_PIN, the credential hsm-pin, or --hsm-pin PIN")
     })?;
-    r.first(
-        "hsm-allow-final-try",
-        [
-            typed(args.hsm_allow_final_try.then_some(true)),
-            Some((false, Origin::Default)),
-        ],
-    );
     Ok(KeySetting::Token(TokenSettings {
         module,
         choice: TokenChoice {
@@ -71,35 +66,26 @@ pub(super) fn key_setting(
             model: uri.model,
             slot_id: uri.slot_id,
         },
-        pin: check_pin(secret(r, "hsm-pin", pin))?,
+        allow_final_try: r.value("hsm-allow-final-try", |o| &o.register.hsm_allow_final_try),
+        pin: check_pin(r.secret("hsm-pin", pin))?,
         so_pin: so_pin
-            .map(|pin| check_so_pin(secret(r, "hsm-so-pin", pin)))
+            .map(|pin| check_so_pin(r.secret("hsm-so-pin", pin)))
             .transpose()?,
-        allow_final_try: args.hsm_allow_final_try,
     }))
 }
 
 /// Settings of a token without a library never mean a software key.
-fn without_module(args: &RegisterArgs, has_pin: bool) -> Result<KeySetting> {
+fn without_module(r: &Resolver<'_>, has_pin: bool) -> Result<KeySetting> {
+    let label = r.sources.first(|o| &o.register.hsm_token_label);
     let what = if has_pin {
         "a PIN is given"
-    } else if args.hsm_token_label.is_some() || args.hsm_allow_final_try {
+    } else if label.is_some() || r.sources.is_on(|o| &o.register.hsm_allow_final_try) {
         "an option of a token is given"
     } else {
         return Ok(KeySetting::Software);
     };
     Err(Error::setting(format!("{what}, but no PKCS#11 library"))
         .hint("give --hsm-module PATH too, or leave PINs and token options out for a software key"))
-}
-
-/// Notes where a secret came from.
-fn secret(r: &mut Resolver<'_>, name: &'static str, (secret, origin): (Secret, Origin)) -> Secret {
-    r.provenance.push(Provenance {
-        name,
-        value: "[secret]".into(),
-        origin,
-    });
-    secret
 }
 
 fn check_module(module: String) -> Result<String> {
@@ -119,12 +105,10 @@ fn check_module(module: String) -> Result<String> {
     Ok(module)
 }
 
-fn token_label(
-    r: &mut Resolver<'_>,
-    args: &RegisterArgs,
-    in_uri: Option<String>,
-) -> Result<String> {
-    if let (Some(option), Some(uri)) = (&args.hsm_token_label, &in_uri)
+/// `uri` is where `in_uri` came from.
+fn token_label(r: &mut Resolver<'_>, in_uri: Option<String>, uri: &Origin) -> Result<String> {
+    let option = r.sources.first(|o| &o.register.hsm_token_label);
+    if let (Some((option, _)), Some(uri)) = (option, &in_uri)
         && option != uri
     {
         return Err(Error::setting(format!(
@@ -132,15 +116,12 @@ fn token_label(
         ))
         .hint("leave one of them out"));
     }
-    let label = r.first(
-        "hsm-token-label",
-        [
-            typed(not_empty(args.hsm_token_label.clone())),
-            typed(not_empty(in_uri)),
-            default(DEFAULT_TOKEN_LABEL),
-        ],
-    );
-    let label = label.unwrap_or_default();
+    let (label, origin) = option
+        .filter(|(label, _)| !label.is_empty())
+        .map(|(label, origin)| (label.clone(), origin))
+        .or_else(|| not_empty(in_uri).map(|label| (label, uri)))
+        .unwrap_or_else(|| (DEFAULT_TOKEN_LABEL.to_owned(), &Origin::Default));
+    r.record("hsm-token-label", label.clone(), origin);
     if label.len() > LABEL_LIMIT || !fits_configuration(&label) {
         return Err(Error::setting(format!(
             "{label:?} cannot be a token's label here"

@@ -1,110 +1,94 @@
-//! `auto`: what the auto-register wrapper script read becomes a layer of settings, without a shell
+//! `auto`: what the auto-register wrapper script read becomes sources of settings, without a shell
 //! and without a secret on a command line.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::environment;
+use super::files::TEXT_LIMIT;
+use super::hsm_file::{self, HsmFile};
+use super::options::{FieldMut, Source};
+use super::origin::Origin::{self, Environment};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::settings::Origin;
-use crate::settings::hsm_file::{self, HsmFile};
-use crate::settings::layers::{Layer, Layers};
 use crate::sota::directory::{Directory, is_there, read_text};
 
 /// Directory of the files `tag` and `hsm`.
 const SETTINGS: &str = "/etc/sota";
 /// The API token's file, unless `TOKEN_FILE` names another.
 const TOKEN_FILE: &str = "/etc/lmp-device-register-token";
-/// The most bytes of a file.
-const TEXT_LIMIT: usize = 64 * 1024;
 
-/// Adds what the wrapper passed on to `layers`: what somebody set above the configuration files,
-/// and what is only found or assumed below them.
+/// What somebody set: it counts for more than the configuration files.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a file that is there and unusable.
-pub(crate) fn add_layers(layers: &mut Layers, sota_dir: &Path) -> Result<()> {
-    let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), Secret::from(value))]);
+pub(super) fn set() -> Result<Vec<Source>> {
+    let mut found = Vec::new();
+    let settings = Path::new(SETTINGS);
+    let path = settings.join("hsm");
+    if let Some(HsmFile {
+        module,
+        pin,
+        so_pin,
+    }) = hsm(&path)?
+    {
+        let mut add = |field, secret| {
+            found.extend(Source::one(Origin::File(path.clone()), field, Some(secret)));
+        };
+        add(|o| &mut o.register.hsm_module, Secret::from(module));
+        add(|o| &mut o.register.hsm_pin, pin);
+        add(|o| &mut o.register.hsm_so_pin, so_pin);
+    }
+    let path = settings.join("tag");
+    let tag = tag(&path)?;
+    let wanted = std::env::var_os("USE_HOSTNAME").filter(|value| !value.is_empty());
+    let host = wanted.map(|_| rustix::system::uname());
+    let name = host.map(|host| host.nodename().to_string_lossy().into_owned());
+    let apps = variable("APPS")?;
+    let mut add = |origin, field: FieldMut<String>, text| {
+        found.extend(Source::one(origin, field, text));
+    };
+    add(Origin::File(path), |o| &mut o.register.tags, tag);
+    add(Environment("USE_HOSTNAME"), |o| &mut o.register.name, name);
+    add(Environment("APPS"), |o| &mut o.register.apps, apps);
+    let file = variable("TOKEN_FILE")?.map(PathBuf::from);
+    let field: FieldMut<PathBuf> = |o| &mut o.register.api_token_file;
+    found.extend(Source::one(Environment("TOKEN_FILE"), field, file));
+    Ok(found)
+}
+
+/// What is only found or assumed: it counts for less than the configuration files.
+///
+/// # Errors
+/// [`crate::error::Kind::Storage`] for a directory of apps that cannot be read.
+pub(super) fn found(sota_dir: &Path) -> Result<Vec<Source>> {
+    let file = PathBuf::from(TOKEN_FILE);
     // A token that was forgotten is an error at once, and no code that nobody reads. An image that
     // names its approval server and has no such file means a person.
-    if variable("OAUTH_BASE")?.is_none() || is_there(Path::new(TOKEN_FILE)) {
-        layers.push_below(Layer {
-            origin: Origin::Default,
-            values: one("api-token-file", TOKEN_FILE.to_owned()),
-        });
-    }
+    let assumed = variable("OAUTH_BASE")?.is_none() || is_there(&file);
+    let file = assumed.then_some(file);
+    let token = Source::one(Origin::Default, |o| &mut o.register.api_token_file, file);
     let path = sota_dir.join("compose-apps");
-    if let Some(apps) = preloaded_apps(&path)? {
-        layers.push_below(Layer {
-            origin: Origin::File(path),
-            values: one("apps", apps),
-        });
-    }
-    let mut add = |values: BTreeMap<String, Secret>, origin: Origin| {
-        layers.push_above(Layer { origin, values });
-    };
-    if let Some(path) = variable("TOKEN_FILE")? {
-        add(
-            one("api-token-file", path),
-            Origin::Environment("TOKEN_FILE"),
-        );
-    }
-    if let Some(apps) = variable("APPS")? {
-        add(one("apps", apps), Origin::Environment("APPS"));
-    }
-    if std::env::var_os("USE_HOSTNAME").is_some_and(|value| !value.is_empty()) {
-        let name = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        add(one("name", name), Origin::Environment("USE_HOSTNAME"));
-    }
-    let settings = Path::new(SETTINGS);
-    if let Some((tag, path)) = tag(settings)? {
-        add(one("tags", tag), Origin::File(path));
-    }
-    if let Some((
-        HsmFile {
-            module,
-            pin,
-            so_pin,
-        },
-        path,
-    )) = hsm(settings)?
-    {
-        let values = [
-            ("hsm-module", module.into()),
-            ("hsm-pin", pin),
-            ("hsm-so-pin", so_pin),
-        ];
-        let values = values.map(|(name, value)| (name.to_owned(), value));
-        add(BTreeMap::from(values), Origin::File(path));
-    }
-    Ok(())
+    let apps = preloaded_apps(&path)?;
+    let apps = Source::one(Origin::File(path), |o| &mut o.register.apps, apps);
+    Ok(token.into_iter().chain(apps).collect())
 }
 
 /// A variable of the wrapper; an empty one is one that is not set.
 fn variable(name: &str) -> Result<Option<String>> {
-    match std::env::var_os(name).map(std::ffi::OsString::into_string) {
-        None => Ok(None),
-        Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Some(Err(value)) => Err(Error::setting(format!(
-            "the variable {name} is not UTF-8: {value:?}"
-        ))),
-    }
+    let text = environment::text(name, std::env::var_os(name))?;
+    Ok(text.filter(|value| !value.is_empty()))
 }
 
-fn tag(settings: &Path) -> Result<Option<(String, PathBuf)>> {
-    let path = settings.join("tag");
-    if !is_there(&path) {
+fn tag(path: &Path) -> Result<Option<String>> {
+    if !is_there(path) {
         return Ok(None);
     }
-    let tag = read_text(&path, TEXT_LIMIT)?.trim().to_owned();
+    let tag = read_text(path, TEXT_LIMIT)?.trim().to_owned();
     if tag.is_empty() {
         return Err(Error::setting(format!("{path:?} is empty"))
             .hint("write the tag into it, or remove it"));
     }
-    Ok(Some((tag, path)))
+    Ok(Some(tag))
 }
 
 /// The names in the directory of preloaded apps, with commas, in order.
@@ -118,16 +102,11 @@ fn preloaded_apps(path: &Path) -> Result<Option<String>> {
     Ok((!names.is_empty()).then(|| names.join(",")))
 }
 
-fn hsm(settings: &Path) -> Result<Option<(HsmFile, PathBuf)>> {
-    let path = settings.join("hsm");
-    if !is_there(&path) {
+fn hsm(path: &Path) -> Result<Option<HsmFile>> {
+    if !is_there(path) {
         return Ok(None);
     }
-    match hsm_file::parse(&read_text(&path, TEXT_LIMIT)?) {
-        Ok(file) => Ok(Some((file, path))),
-        Err(error) => {
-            let hint = error.hint_text().unwrap_or_default().to_owned();
-            Err(Error::setting(format!("{path:?}: {}", error.full_message())).hint(hint))
-        }
-    }
+    let file = hsm_file::parse(&read_text(path, TEXT_LIMIT)?);
+    file.map(Some)
+        .map_err(|wrong| Error::setting(format!("{path:?}: {wrong}")).hint(wrong.hint()))
 }

@@ -22,6 +22,9 @@ pub(crate) use record::{
 };
 use version1::DIRECTORY;
 
+#[cfg(test)]
+pub(crate) use record::Installation;
+
 /// Name of the journal.
 const FILE: &str = ".registration.journal";
 

@@ -1,5 +1,5 @@
 //! Where the device's key is made, found, completed and given up: in memory, or on a token that is
-//! opened when it is first needed and then kept, so that there is one C_Initialize and one login.
+//! opened when it is first needed and then kept, so that there is one `C_Initialize` and one login.
 
 use crate::error::{Error, Result};
 use crate::key::certificate::DeviceCertificate;
@@ -16,7 +16,7 @@ use crate::sota::sota_toml::{P11, SotaToml};
 /// Where new keys go, by the settings.
 pub(super) enum KeyStore<'a> {
     Software,
-    Token(TokenStore<'a>),
+    Token(Box<TokenStore<'a>>),
 }
 
 impl<'a> KeyStore<'a> {
@@ -24,12 +24,12 @@ impl<'a> KeyStore<'a> {
     pub(super) fn new(settings: &'a Settings, reporter: &'a Reporter, interrupted: bool) -> Self {
         match &settings.key {
             KeySetting::Software => Self::Software,
-            KeySetting::Token(settings) => Self::Token(TokenStore {
+            KeySetting::Token(settings) => Self::Token(Box::new(TokenStore {
                 settings,
                 reporter,
                 token: None,
                 untidy: interrupted,
-            }),
+            })),
         }
     }
 

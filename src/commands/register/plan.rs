@@ -128,3 +128,6 @@ pub(super) fn identity(settings: &Settings, token: Option<String>, random: Strin
         device_api: settings.device_api.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,17 @@
 //! Removes the objects of a registration from its token: those under our labels, nothing else.
 
-use std::path::Path;
-
 use crate::error::{Error, Result};
 use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
-use crate::settings::sources;
+use crate::settings::options::Sources;
+use crate::settings::pin_of_unregister;
 use crate::sota::directory::Directory;
 use crate::sota::installed::{Configuration, token_settings};
 use crate::sota::journal::{Journal, KeyPlace, TokenPlace};
 
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
-/// `pin_file` is needed only for the latter; it says where the user PIN is.
-/// If the token does not let them go, nothing else has been removed.
-pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
+/// Only the latter needs a PIN of `sources`. If the token does not let them go, nothing else has been
+/// removed.
+pub(super) fn clear(sota: &Directory, sources: Sources) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
     let begun = Journal::peek(sota).ok().flatten();
@@ -33,7 +32,7 @@ pub(super) fn clear(sota: &Directory, pin_file: Option<&Path>) -> Result<()> {
         return Ok(());
     };
     let ids = place.ids;
-    let mut token = open(&settings_of(place, pin_file)?)?;
+    let mut token = open(&settings_of(place, sources)?)?;
     clear_one(&mut token, |token| token.remove(ids), true)
 }
 
@@ -75,7 +74,7 @@ fn installed_token(sota: &Directory) -> Result<Option<TokenSettings>> {
     }
 }
 
-fn settings_of(place: TokenPlace, pin_file: Option<&Path>) -> Result<TokenSettings> {
+fn settings_of(place: TokenPlace, sources: Sources) -> Result<TokenSettings> {
     let TokenPlace {
         module,
         label,
@@ -83,7 +82,7 @@ fn settings_of(place: TokenPlace, pin_file: Option<&Path>) -> Result<TokenSettin
         ids: _,
         supersedes: _,
     } = place;
-    let pin = sources::hsm_pin_of(pin_file)?.ok_or_else(|| {
+    let pin = pin_of_unregister(sources)?.ok_or_else(|| {
         Error::setting("an interrupted registration made a key on a token, and there is no PIN")
             .hint(
                 "give --hsm-pin-file FILE, or --keep-token to leave the key where it is, or finish \

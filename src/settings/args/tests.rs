@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn parsed(words: &[&str]) -> Result<RegisterArgs, clap::Error> {
+fn parsed(words: &[&str]) -> Result<RegisterOptions, clap::Error> {
     let words = std::iter::once("lmp-device-register").chain(words.iter().copied());
     parse(words.map(OsString::from)).map(|line| line.register)
 }
@@ -63,7 +63,7 @@ fn every_way_to_production() {
 fn a_bare_force_leaves_the_next_word_alone() {
     let words = ["lmp-device-register", "auto", "--force", "--json"].map(OsString::from);
     let line = parse(words).unwrap();
-    assert!(line.common.json);
+    assert_eq!((line.common.json, line.common.verbose), (Some(true), None));
     let Some(Command::Auto(args)) = line.command else {
         panic!("no auto");
     };

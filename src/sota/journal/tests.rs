@@ -1,5 +1,7 @@
 //! The journal in a directory of its own: what is read back, whatever was cut off.
 
+#![allow(clippy::disallowed_methods, reason = "a test plants files")]
+
 use std::fs;
 
 use super::*;
@@ -210,7 +212,7 @@ fn a_planted_journal() {
                     csr: String::new(),
                     software_key: Some("key".into()),
                 },
-                record::Installation {
+                Installation {
                     files: vec![file(name, "x")],
                     remove: remove.into_iter().map(str::to_owned).collect(),
                     replaces: None,

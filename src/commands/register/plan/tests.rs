@@ -7,38 +7,16 @@ use super::*;
 use crate::board::update_client::is_running;
 use crate::key::pkcs11::Ids;
 use crate::secret::Secret;
-use crate::settings::args;
-use crate::settings::os_release::OsRelease;
+use crate::settings::{BUILD, BuildDefaults, settings_of, update_client};
 use crate::sota::journal::{Installation, Planned, Request, TokenPlace};
-use crate::settings::{self, BUILD, BuildDefaults, Sources, update_client};
 
 const RANDOM: &str = "11111111-1111-4111-8111-111111111111";
 const CHOSEN: &str = "22222222-2222-4222-8222-222222222222";
 
 fn settings(words: &[&str]) -> Settings {
-    let all = [
-        "lmp-device-register",
-        "-f",
-        "acme",
-        "-i",
-        "hw",
-        "-t",
-        "main",
-        "-T",
-        "tok",
-    ];
-    let line = args::parse(all.iter().chain(words).map(Into::into)).unwrap();
-    let sources = Sources {
-        common: &line.common,
-        args: &line.register,
-        environment: &std::collections::BTreeMap::new(),
-        api_token: None,
-        hsm_pin: None,
-        hsm_so_pin: None,
-        os_release: &OsRelease::default(),
-        build: BUILD,
-    };
-    settings::resolve(sources).unwrap()
+    let needed = [["-f", "acme"], ["-i", "hw"], ["-t", "main"], ["-T", "tok"]];
+    let missing = needed.into_iter().filter(|[name, _]| !words.contains(name));
+    settings_of(&[&missing.flatten().collect::<Vec<_>>(), words].concat())
 }
 
 const FREE: HostFacts = HostFacts {
@@ -282,11 +260,7 @@ fn with_a_journal_of_a_token() {
         (Sent, vec!["-m", "/n.so", "-P", "1"], "start again"),
         (Sent, with(&["--hsm-token-label=x"]), "start again"),
         // The PIN may have been changed.
-        (
-            Received,
-            vec!["-m", "/m.so", "-P", "87654321"],
-            "install",
-        ),
+        (Received, vec!["-m", "/m.so", "-P", "87654321"], "install"),
         (
             Received,
             vec!["-P1", "-m", "pkcs11:serial=5e71a1?module-path=/m.so"],

@@ -1,11 +1,17 @@
 //! The order of precedence as a table: value and origin of every setting.
 
-use super::*;
-use crate::error::Kind;
-use crate::secret::Secret;
-use crate::settings::args;
+use std::path::PathBuf;
+use std::time::Duration;
 
-#[path = "tests/values.rs"]
+use super::*;
+use crate::backend::authorisation::Authorisation;
+use crate::backend::http::Timeouts;
+use crate::error::Kind;
+use crate::settings::args;
+use crate::settings::origin::{FoundSecret, Provenance};
+use crate::settings::token::KeySetting;
+
+mod sources;
 mod values;
 
 /// Nothing was built in.
@@ -31,6 +37,11 @@ const RELEASE: &str =
 /// What is needed and has no default, on the command line.
 const ENOUGH: [&str; 6] = ["-f", "acme", "-i", "hw", "-t", "main"];
 
+/// For other rooms: the settings of these words alone.
+pub(crate) fn settings_of(words: &[&str]) -> Settings {
+    Case::new(words).resolve().unwrap()
+}
+
 /// A machine on which settings are resolved.
 #[derive(Clone)]
 struct Case<'a> {
@@ -38,6 +49,7 @@ struct Case<'a> {
     environment: Vec<(&'a str, &'a str)>,
     os_release: &'a str,
     build: BuildDefaults,
+    /// The API token of a file.
     token: Option<FoundSecret>,
 }
 
@@ -62,30 +74,45 @@ impl<'a> Case<'a> {
         self
     }
 
-    fn resolve(&self) -> Result<Settings> {
+    fn sources(&self, files: Vec<Source>) -> Result<Sources> {
         let words = std::iter::once("lmp-device-register").chain(self.words.iter().copied());
-        let line = args::parse(words.map(Into::into)).unwrap();
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        resolve(Sources {
-            common: &line.common,
-            args: &line.register,
-            environment: &self.environment.iter().map(owned).collect(),
-            api_token: self.token.clone(),
-            hsm_pin: None,
-            hsm_so_pin: None,
-            os_release: &OsRelease::parse(self.os_release),
-            build: self.build,
-        })
+        let typed = Options::typed(&mut args::parse(words.map(Into::into)).unwrap());
+        let set = |name: &'static str| self.environment.iter().find(|(set, _)| *set == name);
+        let variable = |name| set(name).map(|(_, value)| value.into());
+        let environment = environment::sources(variable, &typed.register)?;
+        let mut sources = Sources::new(typed, files, build::defaults());
+        sources.put_above_files(environment);
+        sources.put_below_files(of_image(self.build, &OsRelease::parse(self.os_release))?);
+        Ok(sources)
     }
 
-    /// Value and origin of a setting, as `--verbose` shows them.
+    fn resolve(&self) -> Result<Settings> {
+        let (token, file) = self.token.clone().unzip();
+        let file = file.unwrap_or(Origin::Default);
+        let file = Source::one(file, |o| &mut o.register.api_token, token);
+        let sources = self.sources(Vec::from_iter(file))?;
+        let secrets = secrets::find(&sources)?;
+        resolve(&sources, secrets, update_client(self.build))
+    }
+
+    /// The settings stand in what `--verbose` shows like this, once.
     #[track_caller]
-    fn of(&self, name: &str) -> (String, Origin) {
+    fn shows(&self, lines: &[&str]) {
         let settings = self.resolve().unwrap();
-        let mut found = settings.provenance.iter().filter(|p| p.name == name);
-        let Provenance { value, origin, .. } = found.next().unwrap_or_else(|| panic!("{name}"));
-        assert!(found.next().is_none(), "{name} stands once");
-        (value.clone(), origin.clone())
+        let shown = settings.provenance.iter().map(|p| {
+            let Provenance {
+                name,
+                value,
+                origin,
+            } = p;
+            format!("{name} = {value:?} ({origin})")
+        });
+        let shown: Vec<String> = shown.collect();
+        for line in lines {
+            let (name, _) = line.split_once(" = ").unwrap();
+            let of_it = |shown: &&String| shown.split_once(" = ").unwrap().0 == name;
+            assert_eq!(shown.iter().filter(of_it).collect::<Vec<_>>(), [line]);
+        }
     }
 
     /// The message of the error, which is one of configuration.
@@ -97,124 +124,45 @@ impl<'a> Case<'a> {
     }
 }
 
-#[track_caller]
-fn assert_value(case: &Case<'_>, name: &str, value: &str, origin: Origin) {
-    assert_eq!(case.of(name), (value.to_owned(), origin), "{name}");
-}
-
 /// Everybody says something, then one after the other falls silent.
 #[test]
 fn precedence() {
-    let all = Case {
-        words: vec![
-            "-f",
-            "typed",
-            "-i",
-            "typed-hw",
-            "-t",
-            "typed-tag",
-            "-p",
-            "0",
-        ],
-        environment: vec![
-            ("DEVICE_FACTORY", "variable"),
-            ("PRODUCTION", "1"),
-            ("DEVICE_API", "https://variable.example/"),
-            ("OAUTH_BASE", "https://variable.example/oauth"),
-        ],
-        os_release: RELEASE,
-        build: EVERYTHING,
-        token: None,
-    };
-    assert_value(&all, "factory", "typed", Origin::CommandLine);
-    assert_value(&all, "hwid", "typed-hw", Origin::CommandLine);
-    assert_value(&all, "tags", "typed-tag", Origin::CommandLine);
-    assert_value(&all, "production", "false", Origin::CommandLine);
-    let api = "https://variable.example/";
-    assert_value(&all, "device-api", api, Origin::Environment("DEVICE_API"));
-    let oauth = "https://variable.example/oauth";
-    assert_value(&all, "oauth-base", oauth, Origin::Environment("OAUTH_BASE"));
-
-    let silent = Case {
-        words: Vec::new(),
-        ..all
-    };
-    assert_value(
-        &silent,
-        "factory",
-        "variable",
-        Origin::Environment("DEVICE_FACTORY"),
-    );
-    // Of the hardware, who built the image for it knows best.
-    assert_value(&silent, "hwid", "built-hw", Origin::Build("HARDWARE_ID"));
-    assert_value(
-        &silent,
-        "tags",
-        "released-tag",
-        Origin::OsRelease("LMP_FACTORY_TAG"),
-    );
-    assert_value(
-        &silent,
-        "production",
-        "true",
-        Origin::Environment("PRODUCTION"),
-    );
-
-    let without_variables = Case {
-        environment: Vec::new(),
-        ..silent
-    };
-    assert_value(
-        &without_variables,
-        "factory",
-        "released",
-        Origin::OsRelease("LMP_FACTORY"),
-    );
-    assert_value(
-        &without_variables,
-        "production",
-        "true",
-        Origin::Build("PRODUCTION"),
-    );
-    let api = "https://built.example/";
-    assert_value(
-        &without_variables,
-        "device-api",
-        api,
-        Origin::Build("DEVICE_API"),
-    );
-    let oauth = "https://built.example/oauth";
-    assert_value(
-        &without_variables,
-        "oauth-base",
-        oauth,
-        Origin::Build("OAUTH_API"),
-    );
-
-    assert_defaults(&Case {
-        build: NOTHING,
-        ..without_variables
-    });
-}
-
-/// Nothing was said but in os-release.
-#[track_caller]
-fn assert_defaults(plain: &Case<'_>) {
-    assert_value(
-        plain,
-        "hwid",
-        "released-hw",
-        Origin::OsRelease("LMP_MACHINE"),
-    );
-    assert_value(plain, "production", "false", Origin::Default);
-    let api = "https://api.foundries.io/ota/devices/";
-    assert_value(plain, "device-api", api, Origin::Default);
-    assert_value(
-        plain,
-        "oauth-base",
-        "https://app.foundries.io/oauth",
-        Origin::Default,
-    );
+    let mut case = Case::new(&["-f", "typed", "-i", "typed-hw", "-t", "typed-tag", "-p0"])
+        .variable("DEVICE_FACTORY", "variable")
+        .variable("PRODUCTION", "1")
+        .variable("DEVICE_API", "https://variable.example/")
+        .variable("OAUTH_BASE", "https://variable.example/oauth");
+    (case.os_release, case.build) = (RELEASE, EVERYTHING);
+    case.shows(&[
+        r#"factory = "typed" (command line)"#,
+        r#"hwid = "typed-hw" (command line)"#,
+        r#"tags = "typed-tag" (command line)"#,
+        r#"production = "false" (command line)"#,
+        r#"device-api = "https://variable.example/" (environment DEVICE_API)"#,
+        r#"oauth-base = "https://variable.example/oauth" (environment OAUTH_BASE)"#,
+    ]);
+    case.words.clear();
+    case.shows(&[
+        r#"factory = "variable" (environment DEVICE_FACTORY)"#,
+        // Of the hardware, who built the image for it knows best.
+        r#"hwid = "built-hw" (built in HARDWARE_ID)"#,
+        r#"tags = "released-tag" (os-release LMP_FACTORY_TAG)"#,
+        r#"production = "true" (environment PRODUCTION)"#,
+    ]);
+    case.environment.clear();
+    case.shows(&[
+        r#"factory = "released" (os-release LMP_FACTORY)"#,
+        r#"production = "true" (built in PRODUCTION)"#,
+        r#"device-api = "https://built.example/" (built in DEVICE_API)"#,
+        r#"oauth-base = "https://built.example/oauth" (built in OAUTH_API)"#,
+    ]);
+    case.build = NOTHING;
+    case.shows(&[
+        r#"hwid = "released-hw" (os-release LMP_MACHINE)"#,
+        r#"production = "false" (default)"#,
+        r#"device-api = "https://api.foundries.io/ota/devices/" (default)"#,
+        r#"oauth-base = "https://app.foundries.io/oauth" (default)"#,
+    ]);
 }
 
 #[test]
@@ -250,37 +198,12 @@ fn what_nobody_says_is_as_documented() {
 
 #[test]
 fn what_is_typed_is_taken() {
-    let settings = Case::enough(&[
-        "-d",
-        "/tmp/x",
-        "-u",
-        "67e67bf8-6f72-481d-a05e-bcf2784dd584",
-        "-n",
-        "nam",
-        "-g",
-        "grp",
-        "-a",
-        "a1",
-        "-A",
-        "a2",
-        "--use-ostree-server=0",
-        "--start-daemon=0",
-        "-l",
-        "1",
-        "--force",
-        "--connect-timeout=1",
-        "--read-timeout=2",
-        "--request-timeout=3",
-        "--retry-for=4",
-        "--ca-file=/ca",
-        "--update-client-lock=/lock",
-        "-T",
-        "tok",
-        "-H",
-        "X-Token",
-    ])
-    .resolve()
-    .unwrap();
+    let words = "-d /tmp/x -u 67e67bf8-6f72-481d-a05e-bcf2784dd584 -n nam -g grp -a a1 -A a2 \
+                 --use-ostree-server=0 --start-daemon=0 -l 1 --force --connect-timeout=1 \
+                 --read-timeout=2 --request-timeout=3 --retry-for=4 --ca-file=/ca \
+                 --update-client-lock=/lock -T tok -H X-Token";
+    let words: Vec<&str> = words.split(' ').collect();
+    let settings = Case::enough(&words).resolve().unwrap();
     assert_eq!(settings.sota_dir, PathBuf::from("/tmp/x"));
     assert_eq!(
         settings.uuid.as_deref(),

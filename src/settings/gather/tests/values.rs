@@ -1,53 +1,36 @@
 //! Values that are refused, and what is made of those that are not.
 
 use super::*;
-use crate::key::pkcs11::TokenChoice;
+use crate::key::pkcs11::{TokenChoice, TokenSettings};
 
 #[test]
 fn the_variable_production_is_true_if_it_is_set_at_all() {
     for value in ["1", "true", "YES", "on", "x", "production", "2"] {
         let case = Case::enough(&[]).variable("PRODUCTION", value);
-        assert_value(
-            &case,
-            "production",
-            "true",
-            Origin::Environment("PRODUCTION"),
-        );
+        case.shows(&[r#"production = "true" (environment PRODUCTION)"#]);
     }
     // Either reading of these would surprise somebody.
     for value in ["0", "false", "No", "OFF", ""] {
         let case = Case::enough(&[]).variable("PRODUCTION", value);
         assert!(case.error().contains("PRODUCTION"), "{value:?}");
         // Unless the command line decides.
-        for (typed, expected) in [("1", "true"), ("0", "false")] {
-            let case = Case::enough(&["-p", typed]).variable("PRODUCTION", value);
-            assert_value(&case, "production", expected, Origin::CommandLine);
-        }
+        let yes = Case::enough(&["-p1"]).variable("PRODUCTION", value);
+        yes.shows(&[r#"production = "true" (command line)"#]);
+        let no = Case::enough(&["-p0"]).variable("PRODUCTION", value);
+        no.shows(&[r#"production = "false" (command line)"#]);
     }
 }
 
 #[test]
 fn production_may_be_built_in() {
-    for (word, expected) in [("1", "true"), ("Off", "false")] {
-        let build = BuildDefaults {
-            production: Some(word),
-            ..NOTHING
-        };
-        let case = Case {
-            build,
-            ..Case::enough(&[])
-        };
-        assert_value(&case, "production", expected, Origin::Build("PRODUCTION"));
-    }
-    let build = BuildDefaults {
-        production: Some("maybe"),
-        ..NOTHING
+    let built = |word| {
+        let mut case = Case::enough(&[]);
+        case.build.production = Some(word);
+        case
     };
-    let case = Case {
-        build,
-        ..Case::enough(&[])
-    };
-    assert!(case.error().contains("\"maybe\""));
+    built("1").shows(&[r#"production = "true" (built in PRODUCTION)"#]);
+    built("Off").shows(&[r#"production = "false" (built in PRODUCTION)"#]);
+    assert!(built("maybe").error().contains("\"maybe\""));
 }
 
 #[test]
@@ -156,24 +139,16 @@ fn uuids() {
 
 #[test]
 fn tokens() {
-    let found = |text: &str, origin| Some((Secret::from(text), origin));
-    let file = Origin::File("/t".into());
-    let case = Case {
-        token: found("tok", file.clone()),
-        ..Case::enough(&[])
+    let found = |words, origin| Case {
+        token: Some((Secret::from("tok"), origin)),
+        ..Case::enough(words)
     };
-    assert_value(&case, "api-token", "[secret]", file.clone());
-    let credential = Origin::Credential("api-token");
-    let case = Case {
-        token: found("tok", credential.clone()),
-        ..Case::enough(&[])
-    };
-    assert_value(&case, "api-token", "[secret]", credential);
-    let case = Case {
-        token: found("tok", file),
-        ..Case::enough(&["-T", "typed"])
-    };
-    assert_value(&case, "api-token", "[secret]", Origin::CommandLine);
+    let case = found(&[], Origin::File("/t".into()));
+    case.shows(&[r#"api-token = "[secret]" (file "/t")"#]);
+    let case = found(&[], Origin::Credential("api-token"));
+    case.shows(&[r#"api-token = "[secret]" (credential api-token)"#]);
+    let case = found(&["-T", "typed"], Origin::File("/t".into()));
+    case.shows(&[r#"api-token = "[secret]" (command line)"#]);
     let Authorisation::ApiToken { header, token } = case.resolve().unwrap().authorisation else {
         panic!("no token");
     };

@@ -1,0 +1,92 @@
+//! Brings together what is said about a command. The order of the list is the precedence:
+//!
+//! 1. what was typed;
+//! 2. variables of the environment;
+//! 3. the API token's credential;
+//! 4. `auto`: what somebody set for the wrapper script;
+//! 5. `conf.d`, later names first, then `config.toml`;
+//! 6. `auto`: what is only found or assumed;
+//! 7. the PINs' credentials;
+//! 8. what was built in: of the hardware, who built the image for it knows best;
+//! 9. os-release;
+//! 10. the defaults.
+
+use std::env::var_os;
+
+use super::build::{self, BUILD, BuildDefaults, update_client};
+use super::environment;
+use super::files::{self, TEXT_LIMIT};
+use super::options::{Options, Source, Sources};
+use super::origin::Origin;
+use super::os_release::{self, OsRelease};
+use super::resolve::{Settings, resolve, sota_dir};
+use super::secrets;
+use super::wrapper;
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::sota::directory::read_text;
+
+/// What every command knows: what was typed, configuration files, and defaults.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] for a file that is wrong.
+pub(crate) fn with_files(typed: Options) -> Result<Sources> {
+    let files = files::sources(typed.common.config_dir.as_deref())?;
+    Ok(Sources::new(typed, files, build::defaults()))
+}
+
+/// The settings of a registration. What they came from is gone when this returns: a URI in it may
+/// hold the PIN, which the settings have by then.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] for a value that is missing or cannot work.
+pub(crate) fn of_registration(mut sources: Sources, auto: bool) -> Result<Settings> {
+    let mut above = environment::sources(var_os, &sources.typed().register)?;
+    above.extend(secrets::api_token_credential());
+    let mut below = Vec::new();
+    if auto {
+        above.extend(wrapper::set()?);
+        below.extend(wrapper::found(&sota_dir(&sources))?);
+    }
+    below.extend(secrets::pin_credentials());
+    below.extend(of_image(BUILD, &read_os_release(&sources)?)?);
+    sources.put_above_files(above);
+    sources.put_below_files(below);
+    let secrets = secrets::find(&sources)?;
+    resolve(&sources, secrets, update_client(BUILD))
+}
+
+/// What the image says.
+fn of_image(build: BuildDefaults, release: &OsRelease) -> Result<Vec<Source>> {
+    let mut sources = build::sources(build)?;
+    sources.extend(os_release::sources(release));
+    Ok(sources)
+}
+
+/// Reads os-release; a device without one has no defaults, which is no error by itself.
+fn read_os_release(sources: &Sources) -> Result<OsRelease> {
+    match sources.first(|o| &o.register.os_release) {
+        Some((path, origin)) if *origin != Origin::Default || path.exists() => {
+            read_text(path, TEXT_LIMIT).map(|text| OsRelease::parse(&text))
+        }
+        _ => Ok(OsRelease::default()),
+    }
+}
+
+/// The token's user PIN for `unregister`, which knows of it only what is outside `sota.toml`: the
+/// option of its file, the variable and the credential.
+///
+/// # Errors
+/// [`crate::error::Kind::Configuration`] if a file of it is unreadable or its first line empty.
+pub(crate) fn pin_of_unregister(mut sources: Sources) -> Result<Option<Secret>> {
+    sources.for_each(|o| (o.register.hsm_module, o.register.hsm_pin) = (None, None));
+    if sources.typed().register.hsm_pin_file.is_none() {
+        let variable = environment::hsm_pin(var_os)?;
+        sources.put_above_files(Vec::from_iter(variable));
+    }
+    sources.put_below_files(secrets::pin_credentials().collect());
+    Ok(secrets::hsm_pin(&sources)?.map(|(pin, _)| pin))
+}
+
+#[cfg(test)]
+pub(super) mod tests;
