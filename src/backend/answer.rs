@@ -1,5 +1,5 @@
-//! Pure: the untrusted answer of the backend becomes a verified [`Registration`], or an error that
-//! says why not. Nothing of an answer that fails here reaches the disk.
+//! Pure: the untrusted answer of the backend becomes a [`Verified`] one, or an error that says why
+//! not. Nothing of an answer that fails here reaches the disk.
 
 use std::fmt;
 
@@ -27,31 +27,88 @@ pub struct Expected<'a> {
     pub now: u64,
 }
 
-/// A verified answer.
+/// The body of a 201: nobody has looked at it yet.
+#[derive(Debug)]
+pub(crate) struct Untrusted(Vec<u8>);
+
+impl Untrusted {
+    pub(super) fn new(body: Vec<u8>) -> Self {
+        Self(body)
+    }
+
+    /// [`verify`]s it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Answer`] with the first thing that is wrong.
+    pub(crate) fn verify(self, expected: Expected<'_>) -> Result<Verified> {
+        verify(&self.0, expected)
+    }
+}
+
+/// A verified answer; nothing else makes one.
 #[derive(Debug, Clone)]
-pub struct Registration {
+pub struct Verified {
+    files: Vec<(FileName, String)>,
+    configuration: SotaToml,
+    certificate: DeviceCertificate,
+    warnings: Vec<String>,
+}
+
+impl Verified {
     /// The files as they were sent, `sota.toml` not among them.
-    pub files: Vec<(FileName, String)>,
-    /// The configuration as it was sent.
-    pub configuration: SotaToml,
+    #[must_use]
+    pub fn files(&self) -> &[(FileName, String)] {
+        &self.files
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn configuration(&self) -> &SotaToml {
+        &self.configuration
+    }
+
     /// The device certificate.
-    pub certificate: DeviceCertificate,
+    #[must_use]
+    pub fn certificate(&self) -> &DeviceCertificate {
+        &self.certificate
+    }
+
     /// What a person should know although it does not stop us.
-    pub warnings: Vec<String>,
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The same with what this device adds to the configuration, which must be complete then.
+    ///
+    /// # Errors
+    /// That of `change`, or [`crate::error::Kind::Answer`] if something is missing.
+    pub(crate) fn configured(
+        mut self,
+        change: impl FnOnce(SotaToml) -> Result<SotaToml>,
+    ) -> Result<Self> {
+        self.configuration = change(self.configuration)?;
+        self.configuration.check_complete()?;
+        Ok(self)
+    }
 }
 
 /// Verifies the body of a 201.
 ///
 /// # Errors
 /// [`crate::error::Kind::Answer`] with the first thing that is wrong.
-pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
+pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Verified> {
     let Expected {
         uuid,
         factory,
         public_key_info,
         now,
     } = expected;
-    let mut files = parse_files(body)?;
+    let mut files = parse_files(body)
+        .map_err(|wrong| Error::answer(format!("the backend's answer {wrong}")).because(wrong))?
+        .into_iter()
+        .map(|(name, text)| Ok((FileName::parse(&name)?, text)))
+        .collect::<Result<Vec<_>>>()?;
     let text = |name: &str| {
         files
             .iter()
@@ -76,7 +133,7 @@ pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
     configuration.gateway()?;
 
     files.retain(|(name, _)| name.as_str() != CONFIGURATION);
-    Ok(Registration {
+    Ok(Verified {
         files,
         configuration,
         certificate,
@@ -84,22 +141,24 @@ pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
     })
 }
 
+/// Why a body is no set of files.
+#[derive(Debug, thiserror::Error)]
+enum NoFiles {
+    #[error("is larger than 1 MiB")]
+    TooLarge,
+    #[error("is no JSON object of files")]
+    Json(#[from] serde_json::Error),
+}
+
 /// A JSON object of file names to texts, nothing deeper, no name twice.
-fn parse_files(body: &[u8]) -> Result<Vec<(FileName, String)>> {
+fn parse_files(body: &[u8]) -> std::result::Result<Vec<(String, String)>, NoFiles> {
     if body.len() > ANSWER_LIMIT {
-        return Err(Error::answer("the backend's answer is larger than 1 MiB"));
+        return Err(NoFiles::TooLarge);
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let files = reader
-        .deserialize_map(FileMap)
-        .and_then(|files| reader.end().map(|()| files))
-        .map_err(|cause| {
-            Error::answer("the backend's answer is no JSON object of files").because(cause)
-        })?;
-    files
-        .into_iter()
-        .map(|(name, text)| Ok((FileName::parse(&name)?, text)))
-        .collect()
+    let files = reader.deserialize_map(FileMap)?;
+    reader.end()?;
+    Ok(files)
 }
 
 struct FileMap;

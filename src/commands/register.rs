@@ -3,8 +3,9 @@
 
 use reqwest::header::HeaderMap;
 
-use crate::backend::answer::{self, Expected};
+use crate::backend::answer::Expected;
 use crate::backend::authorisation::{Authorisation, authorise};
+use crate::backend::device_api::{DeviceApi, Failure};
 use crate::backend::grant::DeviceGrant;
 use crate::backend::http::{Client, Trust};
 use crate::board::clock;
@@ -26,7 +27,7 @@ mod plan;
 mod rehearsal;
 mod request;
 
-use backend::{Backend, Failure, ask, find_backend};
+use backend::ask;
 use install::{install, stage};
 use key_store::Hsm;
 
@@ -117,18 +118,14 @@ fn begin(
     let random_uuid = uuid::Uuid::new_v4().to_string();
     let identity = plan::identity(settings, token_uuid, random_uuid);
     let client = connect(settings)?;
+    let mut api = device_api(settings, &client, reporter);
     if hsm.is_wanted() {
         hsm.open(None)?;
-        find_backend(settings, &client, reporter)?;
+        api.reach()?;
     }
     // A PIN that is wrong, or a key in the way, is found before a person is asked.
     let place = hsm.choose_place(sota)?;
-    let headers = allow(settings, &identity.uuid, &client, reporter)?;
-    let backend = Backend {
-        settings,
-        client: &client,
-        headers,
-    };
+    api.headers = allow(settings, &identity.uuid, &client, reporter)?;
     let beginning = plan::beginning(settings, identity, place, replaces)?;
     reporter.step(&format!(
         "Registering device {} with factory {}",
@@ -140,7 +137,7 @@ fn begin(
         Err(error) => return Err(give_up(journal, sota, hsm, error, reporter)),
     };
     reporter.detail("Made an EC P-256 key and its signing request");
-    obtain(&backend, sota, journal, &key, hsm, reporter)
+    obtain(&api, sota, journal, &key, hsm, reporter)
 }
 
 /// The same request once more: the backend may have signed it already.
@@ -157,13 +154,9 @@ fn ask_again(
         Some(ids) => hsm.find_key(&state.key, ids)?,
         None => staged_key(&journal)?,
     };
-    let headers = allow(settings, &state.request.uuid, &client, reporter)?;
-    let backend = Backend {
-        settings,
-        client: &client,
-        headers,
-    };
-    obtain(&backend, sota, journal, &key, hsm, reporter)
+    let mut api = device_api(settings, &client, reporter);
+    api.headers = allow(settings, &state.request.uuid, &client, reporter)?;
+    obtain(&api, sota, journal, &key, hsm, reporter)
 }
 
 /// The software key that the journal holds.
@@ -197,6 +190,21 @@ fn connect(settings: &Settings) -> Result<Client> {
         urls.push(base);
     }
     Client::new(&urls, &trust(settings), None, settings.timeouts)
+}
+
+/// The backend, still without what allows a registration.
+fn device_api<'a>(
+    settings: &'a Settings,
+    client: &'a Client,
+    reporter: &'a Reporter,
+) -> DeviceApi<'a> {
+    DeviceApi {
+        client,
+        url: &settings.device_api,
+        headers: HeaderMap::new(),
+        retry_for: settings.retry_for,
+        reporter,
+    }
 }
 
 /// The header that allows `uuid` to be registered.
@@ -250,7 +258,7 @@ fn signing_request(state: &State, uuid: &str, key: &DeviceKey) -> Result<String>
 
 /// Asks the backend and stages its verified answer.
 fn obtain(
-    backend: &Backend<'_>,
+    api: &DeviceApi<'_>,
     sota: &Directory,
     mut journal: Journal,
     key: &DeviceKey,
@@ -258,7 +266,7 @@ fn obtain(
     reporter: &Reporter,
 ) -> Result<Journal> {
     let may_be_known = journal.state().phase == Phase::Sent;
-    let untrusted = match ask(backend, &mut journal, key, may_be_known, reporter) {
+    let untrusted = match ask(api, &mut journal, key, may_be_known) {
         Ok(untrusted) => untrusted,
         Err(Failure {
             error,
@@ -275,18 +283,15 @@ fn obtain(
         }
     };
     let state = journal.state();
-    let mut verified = answer::verify(
-        &untrusted.0,
-        Expected {
+    let verified = untrusted
+        .verify(Expected {
             uuid: &state.request.uuid,
             factory: &state.factory,
             public_key_info: &key.public_key_info(),
             now: clock::now(),
-        },
-    )?;
-    verified.configuration = hsm.configure(&state.key, verified.configuration)?;
-    verified.configuration.check_complete()?;
-    for warning in &verified.warnings {
+        })?
+        .configured(|sent| hsm.configure(&state.key, sent))?;
+    for warning in verified.warnings() {
         reporter.warn(warning);
         if let Some(doubt) = clock::doubt_now() {
             reporter.warn(&doubt);

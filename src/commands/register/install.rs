@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::key_store::Hsm;
-use crate::backend::answer::Registration;
+use crate::backend::answer::Verified;
 use crate::error::{Error, Kind, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{DEFAULT_TOKEN_LABEL, Ids};
@@ -41,19 +41,11 @@ pub(crate) struct Registered {
 }
 
 /// Puts the verified files into the journal.
-pub(super) fn stage(
-    sota: &Directory,
-    journal: &mut Journal,
-    verified: &Registration,
-) -> Result<()> {
-    let Registration {
-        files,
-        configuration,
-        certificate: _,
-        warnings: _,
-    } = verified;
+pub(super) fn stage(sota: &Directory, journal: &mut Journal, verified: &Verified) -> Result<()> {
+    let configuration = verified.configuration();
     let has_pin = configuration.value("p11", "pass").is_some();
-    let mut staged: Vec<StagedFile<'_>> = files
+    let mut staged: Vec<StagedFile<'_>> = verified
+        .files()
         .iter()
         .map(|(name, text)| StagedFile {
             name: name.as_str(),
