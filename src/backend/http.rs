@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tower::util::MapFutureLayer;
 
 use crate::board::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 mod failure;
 mod retry_after;
@@ -68,7 +68,7 @@ impl Client {
     /// A client that talks to the servers of `urls`.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Configuration`] if there is nobody to trust.
+    /// [`Kind::Configuration`] if there is nobody to trust.
     pub(crate) fn new(
         urls: &[&Url],
         trust: &Trust,
@@ -94,7 +94,9 @@ impl Client {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|cause| Error::bug("the HTTP client could not be set up").because(cause))?;
+            .map_err(|cause| {
+                Error::new(Kind::Temporary, "the HTTP client could not be started").because(cause)
+            })?;
         Ok(Self {
             connections,
             turn,
@@ -131,21 +133,18 @@ impl Client {
             request: whole,
         } = self.timeouts;
         let deadline = Instant::now() + whole;
-        // Connections slept since the last request. One that the server closed meanwhile learns it in
-        // the first round and goes in the second, before it is used again.
+        // Connections slept since the last request: in the first round they learn what happened, in the
+        // second one that the server closed goes, before it is used again.
         for _ in 0..2 {
             yield_now().await;
         }
-        let mut builder = self
-            .connections
-            .request(method, url.clone())
-            .headers(headers);
+        let mut builder = self.connections.request(method, url.clone());
         if let Some(body) = body {
             builder = builder.body(body);
         }
         let mut response = self
             .turn
-            .wait(read, deadline, builder.send())
+            .wait(read, deadline, builder.headers(headers).send())
             .await
             .map_err(|late| NoAnswer::late(url, late))?
             .map_err(|cause| NoAnswer::failed(url, cause))?;
@@ -171,9 +170,8 @@ impl Client {
                 return Ok(answer);
             };
             let room = limit - answer.body.len();
-            answer
-                .body
-                .extend_from_slice(&chunk[..chunk.len().min(room)]);
+            let kept = &chunk[..chunk.len().min(room)];
+            answer.body.extend_from_slice(kept);
             if chunk.len() > room {
                 answer.truncated = true;
                 return Ok(answer);
