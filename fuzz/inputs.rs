@@ -38,14 +38,14 @@ pub(crate) fn answer(input: &[u8]) {
             assert_eq!(error.kind(), Kind::Answer);
             is_printable(&printable(&error.full_message()));
         }
-        Ok(registration) => {
-            assert_eq!(registration.certificate.uuid, UUID);
-            assert_eq!(registration.certificate.factory, FACTORY);
-            for (name, _) in &registration.files {
+        Ok(verified) => {
+            assert_eq!(verified.certificate().uuid, UUID);
+            assert_eq!(verified.certificate().factory, FACTORY);
+            for (name, _) in verified.files() {
                 assert!(FileName::parse(name.as_str()).is_ok());
                 assert!(!name.as_str().contains('/') && name.as_str() != CONFIGURATION);
             }
-            registration.configuration.gateway().expect("a gateway");
+            verified.configuration().gateway().expect("a gateway");
         }
     }
     let words = printable(&backend_words(input));

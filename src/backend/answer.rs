@@ -1,5 +1,5 @@
-//! Pure: the untrusted answer of the backend becomes a verified [`Registration`], or an error that
-//! says why not. Nothing of an answer that fails here reaches the disk.
+//! Pure: the untrusted answer of the backend becomes a [`Verified`] one, or an error that says why
+//! not. Nothing of an answer that fails here reaches the disk.
 
 use std::fmt;
 
@@ -27,28 +27,81 @@ pub struct Expected<'a> {
     pub now: u64,
 }
 
-/// A verified answer.
+/// The body of a 201: nobody has looked at it yet.
+#[derive(Debug)]
+pub(crate) struct Untrusted(Vec<u8>);
+
+impl Untrusted {
+    pub(super) fn new(body: Vec<u8>) -> Self {
+        Self(body)
+    }
+
+    /// [`verify`]s it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Answer`] with the first thing that is wrong.
+    pub(crate) fn verify(self, expected: Expected<'_>) -> Result<Verified> {
+        verify(&self.0, expected)
+    }
+}
+
+/// A verified answer; nothing else makes one.
 #[derive(Debug, Clone)]
-pub struct Registration {
+pub struct Verified {
+    files: Vec<(FileName, String)>,
+    configuration: SotaToml,
+    certificate: DeviceCertificate,
+    warnings: Vec<String>,
+}
+
+impl Verified {
     /// The files as they were sent, `sota.toml` not among them.
-    pub files: Vec<(FileName, String)>,
-    /// The configuration as it was sent.
-    pub configuration: SotaToml,
+    #[must_use]
+    pub fn files(&self) -> &[(FileName, String)] {
+        &self.files
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn configuration(&self) -> &SotaToml {
+        &self.configuration
+    }
+
     /// The device certificate.
-    pub certificate: DeviceCertificate,
+    #[must_use]
+    pub fn certificate(&self) -> &DeviceCertificate {
+        &self.certificate
+    }
+
     /// What a person should know although it does not stop us.
-    pub warnings: Vec<String>,
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The same with what this device adds to the configuration, which must be complete then.
+    ///
+    /// # Errors
+    /// That of `change`, or [`crate::error::Kind::Answer`] if something is missing.
+    pub(crate) fn configured(
+        mut self,
+        change: impl FnOnce(SotaToml) -> Result<SotaToml>,
+    ) -> Result<Self> {
+        self.configuration = change(self.configuration)?;
+        self.configuration.check_complete().map_err(Error::answer)?;
+        Ok(self)
+    }
 }
 
 /// Verifies the body of a 201.
 ///
 /// # Errors
 /// [`crate::error::Kind::Answer`] with the first thing that is wrong.
-pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Registration> {
+pub fn verify(body: &[u8], expected: Expected<'_>) -> Result<Verified> {
     verified(body, expected).map_err(Error::answer)
 }
 
-fn verified(body: &[u8], expected: Expected<'_>) -> Result<Registration, Flaw> {
+fn verified(body: &[u8], expected: Expected<'_>) -> Result<Verified, Flaw> {
     let Expected {
         uuid,
         factory,
@@ -80,7 +133,7 @@ fn verified(body: &[u8], expected: Expected<'_>) -> Result<Registration, Flaw> {
     configuration.gateway()?;
 
     files.retain(|(name, _)| name.as_str() != CONFIGURATION);
-    Ok(Registration {
+    Ok(Verified {
         files,
         configuration,
         certificate,

@@ -1,4 +1,5 @@
-//! Gets the header that allows a registration: the API token's, or one that a person approves.
+//! Gets the header that allows a registration: the API token's, or one that a person approves. Never
+//! shows it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

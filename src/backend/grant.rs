@@ -1,5 +1,5 @@
 //! Gets an access token by the device grant (RFC 8628): asks for a code, shows it to a person, and
-//! polls until it is approved, denied, or too old.
+//! polls until it is approved, denied, or too old. Never says the token.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use reqwest::{Method, Url};
 use zeroize::Zeroizing;
 
 use super::http::{Answer, Client, NoAnswer, Request};
-use super::retry::{Attempt, persist};
-use crate::error::{Error, Result};
+use super::retry::{Attempt, Retry};
+use crate::error::{Error, Kind, Result};
 use crate::report::Reporter;
 use crate::secret::Secret;
 
@@ -20,7 +20,7 @@ mod waiting;
 
 use invitation::Invitation;
 use view::InvitationView;
-use waiting::{Next, Poll, Waiting};
+use waiting::{Next, Poll, Waiting, refusal};
 
 /// The grant's name in a token request (RFC 8628 section 3.4).
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -106,16 +106,16 @@ impl DeviceGrant<'_> {
     fn invite(&self, scope: &str) -> Result<Invitation> {
         let url = self.endpoint("authorization/device")?;
         let form = form(&[("client_id", self.uuid), ("scope", scope)]);
-        persist(self.retry_for, self.reporter, || {
-            match self.post(&url, &form) {
-                Ok(answer) => match Invitation::read(answer.status, &answer.body) {
-                    Ok(invitation) => Attempt::Done(invitation),
-                    Err(error) if matches!(answer.status, 429 | 502..=504) => {
-                        Attempt::Again(error, answer.pause())
-                    }
-                    Err(error) => Attempt::Failed(error),
-                },
-                Err(NoAnswer { error, .. }) => Attempt::Again(error, None),
+        Retry::new(self.retry_for, self.reporter).persist(|| {
+            let answer = match self.post(&url, &form) {
+                Ok(answer) => answer,
+                Err(NoAnswer { error, .. }) => return Attempt::Again(error, None),
+            };
+            let error = || refusal(answer.status, &answer.body);
+            match answer.status {
+                200 => invitation(&answer.body).map_or_else(Attempt::Failed, Attempt::Done),
+                429 | 502..=504 => Attempt::Again(error(), answer.pause),
+                _ => Attempt::Failed(error()),
             }
         })
     }
@@ -139,6 +139,17 @@ impl DeviceGrant<'_> {
                 .hint("check OAUTH_BASE")
         })
     }
+}
+
+fn invitation(body: &[u8]) -> Result<Invitation> {
+    Invitation::parse(body).map_err(|strange| {
+        Error::new(
+            Kind::Refused,
+            format!("the authorisation server's answer {strange}"),
+        )
+        .because(strange)
+        .hint("check OAUTH_BASE")
+    })
 }
 
 /// `application/x-www-form-urlencoded`; wiped on drop.

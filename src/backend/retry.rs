@@ -1,5 +1,5 @@
-//! When to try again, and doing so: exponential backoff with full jitter, `Retry-After`, and one deadline
-//! over all attempts.
+//! When to try again, and doing so: exponential backoff with full jitter, what the server asks for, and
+//! one deadline over all attempts. Never knows what is tried.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const FIRST: Duration = Duration::from_secs(1);
 const CEILING: Duration = Duration::from_secs(300);
 
 /// What one attempt came to.
-pub(crate) enum Attempt<T> {
+pub(super) enum Attempt<T> {
     /// It succeeded.
     Done(T),
     /// It failed for good.
@@ -21,36 +21,55 @@ pub(crate) enum Attempt<T> {
     Again(Error, Option<Duration>),
 }
 
-/// Repeats `attempt` for at most `retry_for`; zero is one attempt.
-///
-/// # Errors
-/// The error of the last attempt.
-pub(crate) fn persist<T>(
-    retry_for: Duration,
-    reporter: &Reporter,
-    mut attempt: impl FnMut() -> Attempt<T>,
-) -> Result<T> {
-    let started = Instant::now();
-    let mut count = 1;
-    loop {
-        let (error, retry_after) = match attempt() {
-            Attempt::Done(result) => return Ok(result),
-            Attempt::Failed(error) => return Err(error),
-            Attempt::Again(error, retry_after) => (error, retry_after),
-        };
-        let left = retry_for.saturating_sub(started.elapsed());
-        let random = uuid::Uuid::new_v4().as_u64_pair().1;
-        let Some(wait) = pause(count, random, retry_after, left) else {
-            return Err(error);
-        };
-        reporter.warn(&format!(
-            "{}; trying again in {:.1} s",
-            error.full_message(),
-            wait.as_secs_f64()
-        ));
-        std::thread::sleep(wait);
-        count += 1;
+/// How long to try again, and with what luck.
+#[derive(Debug)]
+pub(super) struct Retry<'a> {
+    time: Duration,
+    reporter: &'a Reporter,
+    random: fn() -> u64,
+}
+
+impl<'a> Retry<'a> {
+    /// Tries again for at most `time`; zero is one attempt.
+    pub(super) fn new(time: Duration, reporter: &'a Reporter) -> Self {
+        Self {
+            time,
+            reporter,
+            random: system_random,
+        }
     }
+
+    /// Repeats `attempt` until it succeeds, fails for good, or there is no time for another.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub(super) fn persist<T>(&self, mut attempt: impl FnMut() -> Attempt<T>) -> Result<T> {
+        let started = Instant::now();
+        let mut count = 1;
+        loop {
+            let (error, retry_after) = match attempt() {
+                Attempt::Done(result) => return Ok(result),
+                Attempt::Failed(error) => return Err(error),
+                Attempt::Again(error, retry_after) => (error, retry_after),
+            };
+            let left = self.time.saturating_sub(started.elapsed());
+            let Some(wait) = pause(count, (self.random)(), retry_after, left) else {
+                return Err(error);
+            };
+            self.reporter.warn(&format!(
+                "{}; trying again in {:.1} s",
+                error.full_message(),
+                wait.as_secs_f64()
+            ));
+            std::thread::sleep(wait);
+            count += 1;
+        }
+    }
+}
+
+/// A uniform number of the system's; without one the pause is the longest.
+fn system_random() -> u64 {
+    getrandom::u64().unwrap_or(u64::MAX)
 }
 
 /// How long to wait before attempt `attempt + 1` (`attempt` counts from 1), or `None` when the
@@ -59,8 +78,7 @@ pub(crate) fn persist<T>(
 /// `random` is a uniform number; the pause is a uniform share of the ceiling that doubles with
 /// every attempt. A server's `retry_after` is a lower bound that jitter comes on top of, so that
 /// a thousand devices do not come back in the same second.
-#[must_use]
-pub(crate) fn pause(
+fn pause(
     attempt: u32,
     random: u64,
     retry_after: Option<Duration>,
@@ -77,45 +95,6 @@ pub(crate) fn pause(
     let jitter = ceiling.mul_f64(share);
     let pause = retry_after.unwrap_or_default().checked_add(jitter)?;
     (pause < left).then_some(pause)
-}
-
-/// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date that is compared with `now`
-/// (seconds since 1970). A date in the past is no wait.
-#[must_use]
-pub(crate) fn parse_retry_after(value: &str, now: u64) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Digits that no number holds mean longer than anybody waits.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = parse_http_date(value)?;
-    Some(Duration::from_secs(date.saturating_sub(now)))
-}
-
-/// IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7), to seconds since 1970.
-fn parse_http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (_, rest) = text.split_once(", ")?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let [day, month, year, time, "GMT"] = fields[..] else {
-        return None;
-    };
-    let clock: Vec<&str> = time.split(':').collect();
-    let [hour, minute, second] = clock[..] else {
-        return None;
-    };
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let date = x509_cert::der::DateTime::new(
-        year.parse().ok()?,
-        u8::try_from(month).ok()?,
-        day.parse().ok()?,
-        hour.parse().ok()?,
-        minute.parse().ok()?,
-        second.parse().ok()?,
-    );
-    date.ok().map(|date| date.unix_duration().as_secs())
 }
 
 #[cfg(test)]
@@ -152,23 +131,39 @@ mod tests {
         assert!(pause(3, u64::MAX / 2, Some(wait), MINUTE).is_some_and(|pause| pause > wait));
     }
 
+    /// A thousand devices must not come back in the same quarter of a second.
     #[test]
-    fn both_forms_of_retry_after() {
-        let at = |value, now| parse_retry_after(value, now).map(|wait| wait.as_secs());
-        assert_eq!(at("120", 0), Some(120));
-        assert_eq!(at(" 0 ", 0), Some(0));
-        assert_eq!(at("99999999999999999999", 0), Some(u64::MAX));
-        assert_eq!(at("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_700), Some(77));
-        assert_eq!(at("Sun, 06 Nov 1994 08:49:37 GMT", 900_000_000), Some(0));
-        for wrong in [
-            "",
-            "-1",
-            "soon",
-            "Sun, 06 Nov",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-            "1.5",
-        ] {
-            assert_eq!(at(wrong, 0), None, "{wrong}");
+    fn the_systems_numbers_reach_the_whole_pause() {
+        let pauses: Vec<_> = (0..300)
+            .filter_map(|_| pause(1, system_random(), None, MINUTE))
+            .collect();
+        for tenth in 1..=10 {
+            let range = FIRST * (tenth - 1) / 10..FIRST * tenth / 10;
+            assert!(
+                pauses.iter().any(|pause| range.contains(pause)),
+                "{range:?}"
+            );
+        }
+    }
+
+    /// Without luck there is no time for a second attempt.
+    #[test]
+    fn luck_is_handed_in() {
+        let reporter = Reporter::new(false);
+        for (random, expected) in [((|| 0) as fn() -> u64, 3), (|| u64::MAX, 1)] {
+            let retry = Retry {
+                random,
+                ..Retry::new(FIRST.mul_f64(0.9), &reporter)
+            };
+            let mut count = 0;
+            let _ = retry.persist(|| {
+                count += 1;
+                match count {
+                    3 => Attempt::Done(()),
+                    _ => Attempt::Again(Error::bug("again"), None),
+                }
+            });
+            assert_eq!(count, expected);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The wire types of the registration API, and the words of its errors.
+//! The wire types of the registration API, and the words of its errors. Never judges them.
 
 use std::collections::BTreeMap;
 
@@ -57,6 +57,15 @@ pub fn backend_words(body: &[u8]) -> String {
     match words.char_indices().nth(WORDS_LIMIT) {
         Some((end, _)) => format!("{}...", &words[..end]),
         None => words,
+    }
+}
+
+/// The line of an error about such an answer.
+#[must_use]
+pub(crate) fn answered(server: &str, status: u16, body: &[u8]) -> String {
+    match backend_words(body) {
+        words if words.is_empty() => format!("the {server} answered {status}"),
+        words => format!("the {server} answered {status}: {words}"),
     }
 }
 

@@ -2,7 +2,8 @@
 //! to bottom; each stage consumes the one before it. Never decides what a finding means: that is
 //! `plan`, which is pure.
 
-use crate::backend::answer::{self, Expected};
+use crate::backend::answer::Expected;
+use crate::backend::device_api::{DeviceApi, Failure};
 use crate::board::clock;
 use crate::board::facts::HostFacts;
 use crate::error::{Error, Result};
@@ -21,8 +22,8 @@ mod preflight;
 mod rehearsal;
 mod request;
 
-use backend::{Backend, Failure, ask, find_backend};
-use connect::{allow, connect};
+use backend::ask;
+use connect::{allow, connect, device_api};
 use key_store::KeyStore;
 use request::{signing_request, wishes};
 
@@ -94,24 +95,20 @@ impl<'a> Run<'a> {
         let identity = plan::identity(settings, token_uuid, uuid::Uuid::new_v4().to_string());
         let wishes = wishes(settings, &identity.uuid)?;
         let client = connect(settings)?;
+        let mut api = device_api(settings, &client, reporter);
         // A PIN that is wrong, or a key in the way, is found before a person is asked.
         let key = match self.keys.token() {
             None => KeyPlace::Software,
             Some(token) => {
                 token.open(reused.as_ref())?;
-                find_backend(settings, &client, reporter)?;
+                api.reach()?;
                 KeyPlace::Token(match &reused {
                     Some(place) => place.clone(),
                     None => token.choose_place(sota, settings.force)?,
                 })
             }
         };
-        let headers = allow(settings, &identity.uuid, &client, reporter)?;
-        let backend = Backend {
-            settings,
-            client: &client,
-            headers,
-        };
+        api.headers = allow(settings, &identity.uuid, &client, reporter)?;
         reporter.step(&format!(
             "Registering device {} with factory {}",
             identity.uuid, identity.factory
@@ -134,7 +131,7 @@ impl<'a> Run<'a> {
             Err(error) => return Err(self.give_up(journal, error)),
         };
         reporter.detail("Made an EC P-256 key and its signing request");
-        self.obtain(&backend, journal, &key)
+        self.obtain(&api, journal, &key)
     }
 
     /// Gives up what an interrupted run made, all but a key on a token that can be used again: it
@@ -201,14 +198,10 @@ impl<'a> Run<'a> {
             "An earlier run was interrupted: asking again for device {uuid}"
         ));
         let client = connect(settings)?;
-        let headers = allow(settings, &uuid, &client, self.reporter)?;
-        let backend = Backend {
-            settings,
-            client: &client,
-            headers,
-        };
+        let mut api = device_api(settings, &client, self.reporter);
+        api.headers = allow(settings, &uuid, &client, self.reporter)?;
         journal.wish(wishes(settings, &uuid)?)?;
-        self.obtain(&backend, journal, &key)
+        self.obtain(&api, journal, &key)
     }
 
     /// What was received was asked for by the settings of another run.
@@ -228,11 +221,11 @@ impl<'a> Run<'a> {
     /// Asks the backend and takes its verified answer.
     fn obtain(
         &mut self,
-        backend: &Backend<'_>,
+        api: &DeviceApi<'_>,
         mut journal: Journal<'a>,
         key: &DeviceKey,
     ) -> Result<Journal<'a>> {
-        let untrusted = match ask(backend, &mut journal, key, self.reporter) {
+        let untrusted = match ask(api, &mut journal, key) {
             Ok(untrusted) => untrusted,
             Err(Failure {
                 error,
@@ -248,28 +241,22 @@ impl<'a> Run<'a> {
             }
         };
         let plan = &journal.record().plan;
-        let mut verified = answer::verify(
-            &untrusted.0,
-            Expected {
+        let verified = untrusted
+            .verify(Expected {
                 uuid: &plan.identity.uuid,
                 factory: &plan.identity.factory,
                 public_key_info: &key.public_key_info(),
                 now: clock::now(),
-            },
-        )?;
-        verified.configuration = self.keys.configure(&plan.key, verified.configuration)?;
-        verified
-            .configuration
-            .check_complete()
-            .map_err(Error::answer)?;
-        for warning in &verified.warnings {
+            })?
+            .configured(|sent| self.keys.configure(&plan.key, sent))?;
+        for warning in verified.warnings() {
             self.reporter.warn(warning);
             if let Some(doubt) = clock::doubt_now() {
                 self.reporter.warn(&doubt);
             }
         }
         self.reporter.detail("The backend's answer is verified");
-        install::stage(self.sota, &mut journal, verified)?;
+        install::stage(self.sota, &mut journal, &verified)?;
         Ok(journal)
     }
 

@@ -49,7 +49,7 @@ impl Site {
         files.as_object().unwrap().clone()
     }
 
-    fn verify_at(&self, files: &Map<String, Value>, now: u64) -> Result<Registration> {
+    fn verify_at(&self, files: &Map<String, Value>, now: u64) -> Result<Verified> {
         let expected = Expected {
             uuid: UUID,
             factory: "acme",
@@ -59,24 +59,24 @@ impl Site {
         verify(&serde_json::to_vec(files).unwrap(), expected)
     }
 
-    fn verify(&self, files: &Map<String, Value>) -> Result<Registration> {
+    fn verify(&self, files: &Map<String, Value>) -> Result<Verified> {
         self.verify_at(files, NOW)
     }
 
     /// A good answer after `spoil`.
-    fn spoiled(&self, spoil: impl FnOnce(&mut Map<String, Value>)) -> Result<Registration> {
+    fn spoiled(&self, spoil: impl FnOnce(&mut Map<String, Value>)) -> Result<Verified> {
         let mut files = self.files(&self.certificate(|_| {}));
         spoil(&mut files);
         self.verify(&files)
     }
 
-    fn certified(&self, change: impl FnOnce(&mut CertificateParams)) -> Result<Registration> {
+    fn certified(&self, change: impl FnOnce(&mut CertificateParams)) -> Result<Verified> {
         self.verify(&self.files(&self.certificate(change)))
     }
 }
 
 #[track_caller]
-fn assert_rejected(result: Result<Registration>, words: &str) {
+fn assert_rejected(result: Result<Verified>, words: &str) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), Kind::Answer);
     assert!(

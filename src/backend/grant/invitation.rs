@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::backend::wire::backend_words;
-use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
 /// Seconds between two polls if the server names none (RFC 8628 section 3.2).
@@ -44,29 +42,23 @@ struct InvitationFields {
     interval: Option<f64>,
 }
 
+/// Why an answer is no invitation.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoInvitation {
+    #[error("is not the JSON of RFC 8628")]
+    Json(#[from] serde_json::Error),
+    #[error("lacks {0}")]
+    Lacks(&'static str),
+}
+
 impl Invitation {
-    /// Reads an answer.
-    ///
-    /// # Errors
-    /// [`Kind::Unauthorised`] for 401 and 403, [`Kind::Temporary`] for 5xx, else
-    /// [`Kind::Refused`].
-    pub(super) fn read(status: u16, body: &[u8]) -> Result<Self> {
-        if status != 200 {
-            return Err(refusal(status, body));
-        }
-        let strange = |what: &str| {
-            Error::new(
-                Kind::Refused,
-                format!("the authorisation server's answer {what}"),
-            )
-            .hint("check OAUTH_BASE")
-        };
-        let fields: InvitationFields = serde_json::from_slice(body)
-            .map_err(|cause| strange("is not the JSON of RFC 8628").because(cause))?;
-        let text = |value: Option<String>, name: &str| {
+    /// Reads the body of a 200.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, NoInvitation> {
+        let fields: InvitationFields = serde_json::from_slice(body)?;
+        let text = |value: Option<String>, name| {
             value
                 .filter(|text| !text.is_empty())
-                .ok_or_else(|| strange(&format!("lacks {name}")))
+                .ok_or(NoInvitation::Lacks(name))
         };
         // Out of range is as good as absent; fractions are rounded up.
         let seconds = |value: Option<f64>, default: u64, limit: u64| {
@@ -102,24 +94,4 @@ impl Invitation {
             .as_deref()
             .unwrap_or(&self.verification_uri)
     }
-}
-
-/// What the server says if it does not do as it was asked.
-pub(super) fn refusal(status: u16, body: &[u8]) -> Error {
-    let words = backend_words(body);
-    let kind = match status {
-        401 | 403 => Kind::Unauthorised,
-        429 | 500.. => Kind::Temporary,
-        _ => Kind::Refused,
-    };
-    let said = if words.is_empty() {
-        String::new()
-    } else {
-        format!(": {words}")
-    };
-    Error::new(
-        kind,
-        format!("the authorisation server answered {status}{said}"),
-    )
-    .hint("check OAUTH_BASE and the factory's name")
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::invitation::{Invitation, refusal};
+use super::invitation::Invitation;
+use crate::backend::wire::answered;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
@@ -126,6 +127,17 @@ impl Waiting {
         self.pause = self.interval;
         Ok(())
     }
+}
+
+/// What the server says if it does not do as it was asked.
+pub(super) fn refusal(status: u16, body: &[u8]) -> Error {
+    let kind = match status {
+        401 | 403 => Kind::Unauthorised,
+        429 | 500.. => Kind::Temporary,
+        _ => Kind::Refused,
+    };
+    Error::new(kind, answered("authorisation server", status, body))
+        .hint("check OAUTH_BASE and the factory's name")
 }
 
 fn expired() -> Error {

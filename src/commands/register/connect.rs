@@ -3,6 +3,7 @@
 use reqwest::header::HeaderMap;
 
 use crate::backend::authorisation::{Authorisation, authorise};
+use crate::backend::device_api::DeviceApi;
 use crate::backend::grant::DeviceGrant;
 use crate::backend::http::{Client, Trust};
 use crate::error::Result;
@@ -23,6 +24,21 @@ pub(super) fn trust(settings: &Settings) -> Trust {
     match &settings.ca_file {
         Some(path) => Trust::File(path.clone()),
         None => Trust::System,
+    }
+}
+
+/// The backend, still without what allows a registration.
+pub(super) fn device_api<'a>(
+    settings: &'a Settings,
+    client: &'a Client,
+    reporter: &'a Reporter,
+) -> DeviceApi<'a> {
+    DeviceApi {
+        client,
+        url: &settings.device_api,
+        headers: HeaderMap::new(),
+        retry_for: settings.retry_for,
+        reporter,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::key_store::KeyStore;
-use crate::backend::answer::Registration;
+use crate::backend::answer::Verified;
 use crate::error::{Error, Kind, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{DEFAULT_TOKEN_LABEL, Ids};
@@ -44,19 +44,15 @@ pub(crate) struct Registered {
 pub(super) fn stage(
     sota: &Directory,
     journal: &mut Journal<'_>,
-    verified: Registration,
+    verified: &Verified,
 ) -> Result<()> {
-    let Registration {
-        files,
-        configuration,
-        certificate: _,
-        warnings: _,
-    } = verified;
-    let mut received: Vec<ReceivedFile> = files
-        .into_iter()
+    let configuration = verified.configuration();
+    let mut received: Vec<ReceivedFile> = verified
+        .files()
+        .iter()
         .map(|(name, text)| ReceivedFile {
             name: name.as_str().to_owned(),
-            text: text.into(),
+            text: text.as_str().into(),
             private: false,
         })
         .collect();

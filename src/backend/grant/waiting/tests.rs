@@ -7,7 +7,7 @@ fn invitation(interval: u64, expires_in: u64) -> Invitation {
     let body = format!(
         r#"{{"device_code":"dc","user_code":"u","verification_uri":"https://a","expires_in":{expires_in},"interval":{interval}}}"#
     );
-    Invitation::read(200, body.as_bytes()).unwrap()
+    Invitation::parse(body.as_bytes()).unwrap()
 }
 
 fn pending() -> Poll<'static> {
@@ -30,7 +30,7 @@ fn seconds(count: u64) -> Duration {
 
 #[test]
 fn a_full_invitation() {
-    let read = Invitation::read(200, FULL.as_bytes()).unwrap();
+    let read = Invitation::parse(FULL.as_bytes()).unwrap();
     assert_eq!(read.device_code.expose(), "dc");
     assert_eq!(read.user_code, "AB-CD");
     assert_eq!(read.address(), "https://a/v?c=AB-CD");
@@ -40,7 +40,7 @@ fn a_full_invitation() {
 #[test]
 fn what_may_be_missing_has_a_default() {
     let body = br#"{"device_code":"d","user_code":"u","verification_url":"https://a"}"#;
-    let read = Invitation::read(200, body).unwrap();
+    let read = Invitation::parse(body).unwrap();
     assert_eq!(read.interval, seconds(5));
     assert_eq!(read.expires_in, seconds(900));
     assert_eq!(read.address(), "https://a");
@@ -51,24 +51,30 @@ fn intervals_never_make_a_busy_loop_or_a_hang() {
     assert_eq!(invitation(0, 900).interval, seconds(1));
     assert_eq!(invitation(5, 99_999_999).expires_in, seconds(24 * 3600));
     let body = FULL.replace("900", "-1").replace(":7", ":0.2");
-    let read = Invitation::read(200, body.as_bytes()).unwrap();
+    let read = Invitation::parse(body.as_bytes()).unwrap();
     assert_eq!((read.expires_in, read.interval), (seconds(900), seconds(1)));
 }
 
 #[test]
+fn what_is_no_invitation() {
+    for (body, words) in [
+        ("<html>portal</html>", "is not the JSON of RFC 8628"),
+        ("{}", "lacks device_code"),
+        (&FULL.replace("\"dc\"", "\"\""), "lacks device_code"),
+        (&FULL.replace("user_code", "x"), "lacks user_code"),
+    ] {
+        let error = Invitation::parse(body.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), words, "{body}");
+    }
+}
+
+#[test]
 fn other_answers_are_errors_with_the_servers_words() {
-    let kind = |status, body: &str| {
-        Invitation::read(status, body.as_bytes())
-            .unwrap_err()
-            .kind()
-    };
-    assert_eq!(kind(200, "<html>portal</html>"), Kind::Refused);
-    assert_eq!(kind(200, "{}"), Kind::Refused);
-    assert_eq!(kind(200, &FULL.replace("\"dc\"", "\"\"")), Kind::Refused);
+    let kind = |status, body: &str| refusal(status, body.as_bytes()).kind();
     assert_eq!(kind(400, r#"{"error":"invalid_scope"}"#), Kind::Refused);
     assert_eq!(kind(403, ""), Kind::Unauthorised);
     assert_eq!(kind(503, "<html><title>busy</title>"), Kind::Temporary);
-    let error = Invitation::read(404, b"<html><title>Not here</title></html>").unwrap_err();
+    let error = refusal(404, b"<html><title>Not here</title></html>");
     assert!(error.full_message().contains("404: Not here"), "{error}");
 }
 
