@@ -15,12 +15,12 @@ use serde::de::IgnoredAny;
 
 pub(crate) use tuf::TufRoot;
 
-use crate::Error;
-use crate::api::{Reply, no_such_path};
-use crate::db::{Device, Entry, Standing};
-use crate::factory::Factory;
-use crate::listener::PeerCertificate;
+use crate::app::Factory;
+use crate::error::Error;
+use crate::http::listener::PeerCertificate;
+use crate::http::reply::{Reply, no_such_path};
 use crate::pki::read_peer;
+use crate::store::{Device, Entry, Standing};
 
 /// Events and hardware lists are the longest that a device sends.
 const BODY_LIMIT: usize = 1024 * 1024;

@@ -15,44 +15,27 @@
 //! # }
 //! ```
 
-pub mod blocking;
-
-mod activate;
 mod api;
-mod db;
+mod app;
+mod approval;
+mod data_dir;
 mod error;
-mod factory;
-mod files;
 mod gateway;
-mod listener;
-mod oauth;
-mod options;
-mod password;
+mod http;
 mod pki;
 mod registration;
-mod running;
+mod report;
 mod secret;
-mod sota_toml;
-mod state;
-mod throttle;
-mod tls;
+mod server;
+mod site;
+mod store;
+mod time;
 
-pub use db::Device;
+pub use approval::password::Password;
 pub use error::Error;
-pub use factory::Urls;
-pub use options::ServeOptions;
-pub use password::Password;
-pub use running::{Running, start};
-pub use state::{add_operator, create_token, delete_device, delete_operator, list_devices};
-
-/// Logs an error of ours with its causes.
-fn log_failure(error: &Error) {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        causes.push_str(": ");
-        causes.push_str(&next.to_string());
-        cause = next.source();
-    }
-    tracing::error!("{error}{causes}");
-}
+pub use server::blocking;
+pub use server::options::ServeOptions;
+pub use server::running::{Running, start};
+pub use server::state::{add_operator, create_token, delete_device, delete_operator, list_devices};
+pub use site::Urls;
+pub use store::Device;

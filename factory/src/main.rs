@@ -1,7 +1,6 @@
 //! The `lmp-factory` program: parse, run, map the outcome to an exit code.
 
-mod args;
-mod ui;
+mod cli;
 
 use std::process::ExitCode;
 
@@ -9,7 +8,8 @@ use clap::Parser as _;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Args, Command, DeviceCommand, OperatorCommand, ServeArgs, TokenCommand};
+use cli::args::{Args, Command, DeviceCommand, OperatorCommand, ServeArgs, TokenCommand};
+use cli::output as ui;
 use lmp_factory::{
     Error, add_operator, create_token, delete_device, delete_operator, list_devices,
 };

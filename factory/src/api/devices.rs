@@ -7,11 +7,11 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::Reply;
-use super::auth::authorise;
-use super::wire::Registration;
-use crate::factory::Factory;
-use crate::registration::{Outcome, register as register_device};
+use crate::app::Factory;
+use crate::http::caller::authorise;
+use crate::http::reply::Reply;
+use crate::registration::registrar::{Outcome, register as register_device};
+use crate::registration::wire::Registration;
 
 /// HEAD and GET: whether the API is there, and with a token, the devices.
 pub(super) async fn list(

@@ -10,8 +10,9 @@ use sha2::{Digest as _, Sha256};
 use x509_cert::der::DateTime;
 use zeroize::Zeroizing;
 
+use crate::data_dir::files;
+use crate::error::Error;
 use crate::secret::hex;
-use crate::{Error, files};
 
 /// Ten years: a root that nobody rotates must outlive the tests and trials that it is for.
 const LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

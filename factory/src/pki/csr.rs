@@ -6,8 +6,8 @@ use x509_cert::der::oid::db::rfc5912::ECDSA_WITH_SHA_256;
 use x509_cert::der::{DecodePem as _, Encode as _};
 use x509_cert::request::CertReq;
 
-use super::subject::SubjectError;
-use super::{PublicKey, Subject};
+use super::key::PublicKey;
+use super::subject::{Subject, SubjectError};
 
 /// A CSR whose own signature holds. Its attributes are left out: the extensions of a device's
 /// certificate are ours to set.
@@ -64,7 +64,7 @@ pub(crate) mod tests {
     use x509_cert::request::RequestBuilder;
 
     use super::*;
-    use crate::pki::Key;
+    use crate::pki::key::Key;
 
     /// A CSR as a device makes it.
     pub(crate) fn csr(key: &Key, subject: &Subject) -> String {

@@ -11,9 +11,11 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
-use super::profile::Filled;
-use super::{Key, Profile, PublicKey, Subject};
-use crate::Error;
+use super::key::{Key, PublicKey};
+use super::pem;
+use super::profile::{Filled, Profile};
+use super::subject::Subject;
+use crate::error::Error;
 use crate::secret::random_serial;
 
 /// How far a new certificate reaches back, so that a device whose clock is behind accepts it.
@@ -50,7 +52,7 @@ impl Ca {
         profile: Profile<'_>,
         subject: &Subject,
     ) -> Result<Self, Error> {
-        let (key, certificate) = super::open_pair(key_path, path)?;
+        let (key, certificate) = pem::open_pair(key_path, path)?;
         let certificate = if let Some(certificate) = certificate {
             certificate
         } else {
@@ -62,7 +64,7 @@ impl Ca {
                 ends: None,
             }
             .sign(profile, name, key.public())?;
-            super::write(path, &signed)?;
+            pem::write(path, &signed)?;
             signed
         };
         Self::new(key, certificate, path)

@@ -15,8 +15,9 @@ use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use x509_cert::spki::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
+use crate::data_dir::files;
+use crate::error::Error;
 use crate::secret::hex;
-use crate::{Error, files};
 
 /// A private key; p256 hides it from `Debug` and wipes it when dropped.
 #[derive(Debug, Clone)]

@@ -17,8 +17,9 @@ use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::DAY;
-use crate::options::Host;
+use crate::site::Host;
+
+pub(super) const DAY: u64 = 24 * 60 * 60;
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy)]
