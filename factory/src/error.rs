@@ -98,13 +98,13 @@ pub enum Error {
         /// The certificate that is missing or does not name every host.
         wanted: PathBuf,
     },
-    /// A key or certificate on disk is not what it should be.
-    #[error("'{}' is not usable: {reason}", path.display())]
-    Pki {
+    /// A key, certificate or metadata on disk is not what it should be.
+    #[error("'{}' is not usable", path.display())]
+    Unusable {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A certificate could not be built.
     #[error("cannot issue a certificate")]
@@ -149,6 +149,30 @@ impl Error {
         }
     }
 
+    /// For `map_err` on what was read from a file.
+    pub(crate) fn unusable<E>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = path.into();
+        move |source| Self::Unusable {
+            path,
+            source: source.into(),
+        }
+    }
+
+    /// What failed and why, on one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        text
+    }
+
     /// Exit code of the program, from sysexits(3).
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -170,7 +194,7 @@ impl Error {
             Self::NoFactory { .. }
             | Self::OtherFactory { .. }
             | Self::RootOffline { .. }
-            | Self::Pki { .. }
+            | Self::Unusable { .. }
             | Self::Tls(_)
             | Self::ClientVerifier(_) => 78,
         }

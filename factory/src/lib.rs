@@ -1,11 +1,15 @@
 //! The factory side of `lmp-device-register`: a factory's PKI, the API where devices register, and the
 //! Device Gateway where they check in.
 //!
-//! A registration's way: `listener` takes the connection, `api` asks who is calling and reads the
-//! body into its wire type, `registration` has `pki` sign the CSR, enters the device through
-//! `db`, and has `sota_toml` write the device's configuration. `gateway` admits devices by the
-//! certificate that they prove. `running` starts and stops all of it; `files` is the only writer
-//! of files. A device without a token asks `oauth` for one, and a person approves it in `activate`.
+//! A registration's way: `http` takes the connection and asks who is calling, `api` reads the body into
+//! a `registration`, which has `pki` sign the CSR, enters the device through `store` and writes its
+//! configuration. `gateway` admits devices by the certificate that they prove. A device without a token
+//! asks `approval` for one, and a person decides. `server` starts and stops all of it; `factory` is what
+//! commands do without it.
+//!
+//! The rooms from top to bottom, of which each imports only from those behind it: `server`, `app`, `api`,
+//! `gateway`, `factory`, `approval`, `registration`, `http`, `pki`, `store`, `data_dir`, `site`, `report`,
+//! `time`, `secret`, `error`.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lmp_factory::Error> {
@@ -20,6 +24,7 @@ mod app;
 mod approval;
 mod data_dir;
 mod error;
+mod factory;
 mod gateway;
 mod http;
 mod pki;
@@ -31,11 +36,10 @@ mod site;
 mod store;
 mod time;
 
-pub use approval::password::Password;
+pub use approval::Password;
 pub use error::Error;
-pub use server::blocking;
-pub use server::options::ServeOptions;
-pub use server::running::{Running, start};
-pub use server::state::{add_operator, create_token, delete_device, delete_operator, list_devices};
+pub use factory::Factory;
+pub use server::{ServeOptions, blocking};
 pub use site::Urls;
 pub use store::Device;
+pub use time::Timestamp;

@@ -5,17 +5,25 @@
 //! Gateway's, and, apart from that PKI, `api-ca.pem` with `pki/api-ca.key` and `pki/api.*` are for HTTPS
 //! on the API.
 
-pub(crate) mod authority;
-pub(crate) mod csr;
-pub(crate) mod issue;
-pub(crate) mod key;
-pub(crate) mod peer;
-pub(crate) mod pem;
-pub(crate) mod profile;
-pub(crate) mod subject;
+mod authority;
+mod csr;
+mod flaw;
+mod issue;
+mod key;
+mod peer;
+mod pem;
+mod profile;
+mod subject;
 
 pub(crate) use authority::{Identity, Pki};
-pub(crate) use csr::DeviceCsr;
+#[cfg(test)]
+pub(crate) use csr::tests::csr;
+pub(crate) use csr::{CsrError, DeviceCsr};
+pub(crate) use issue::Ca;
+#[cfg(test)]
+pub(crate) use key::Key;
 pub(crate) use peer::read_peer;
 pub(crate) use pem::to_pem;
 pub(crate) use profile::Profile;
+#[cfg(test)]
+pub(crate) use subject::Subject;

@@ -1,6 +1,9 @@
-//! The one way in which a device comes to be on the API: what it asks for, the signature, the entry, its
-//! files. It must never answer HTTP.
+//! How a device comes to be: what it asks for, the signature, the entry, its files. It must never answer
+//! HTTP, and never sign what [`Registration::read`] has not verified.
 
-pub(crate) mod registrar;
-pub(crate) mod sota_toml;
-pub(crate) mod wire;
+mod registrar;
+mod sota_toml;
+mod wire;
+
+pub(crate) use registrar::{Outcome, Registrar};
+pub(crate) use wire::Registration;

@@ -4,6 +4,14 @@ use std::net::IpAddr;
 
 use crate::error::Error;
 
+/// One factory as it is served.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The OU of every certificate.
+    pub(crate) factory: String,
+    pub(crate) urls: Urls,
+}
+
 /// One way to reach the factory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Host {

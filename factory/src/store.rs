@@ -1,11 +1,15 @@
 //! The state of a factory in SQLite: every SQL statement is in this room, in SQL that PostgreSQL also
 //! takes. It must never decide what an answer means.
 
-pub(crate) mod database;
-pub(crate) mod devices;
-pub(crate) mod grants;
-pub(crate) mod operators;
-pub(crate) mod tokens;
+mod database;
+mod devices;
+mod grants;
+mod operators;
+#[cfg(test)]
+mod scratch;
+mod tokens;
+#[cfg(test)]
+mod upgrade;
 
 pub(crate) use database::Store;
 pub use devices::Device;

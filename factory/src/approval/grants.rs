@@ -1,7 +1,6 @@
 //! The OAuth device grant (RFC 8628): a device asks for codes and polls until a person decided on
-//! the page in `activate`.
+//! the page.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +8,19 @@ use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Extension, Form, Json, Router};
+use axum::{Extension, Form, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::user_code::generate as new_user_code;
-use crate::app::Factory;
 use crate::error::Error;
 use crate::http::listener::PeerAddress;
 use crate::http::throttle::{Throttle, network};
+use crate::report;
 use crate::secret::Secret;
-use crate::site::is_identifier;
-use crate::store::{NewGrant, Poll};
-use crate::time::now_millis;
+use crate::site::{Site, is_identifier};
+use crate::store::{NewGrant, Poll, Store};
+use crate::time::Timestamp;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// Grants that wait at the same time, of everybody.
@@ -33,42 +31,48 @@ const CODES_PER_MINUTE: u32 = 120;
 /// How grants are given.
 #[derive(Debug)]
 pub(crate) struct Grants {
-    /// Milliseconds between two polls.
-    pub(crate) interval: i64,
-    /// Milliseconds until the codes end.
-    pub(crate) lifetime: i64,
-    new_codes: Throttle<IpAddr>,
+    site: Arc<Site>,
+    /// Between two polls.
+    interval: Duration,
+    /// Until the codes end.
+    lifetime: Duration,
+    new_codes: Throttle,
 }
 
 impl Grants {
-    /// The options bound both to a day.
-    pub(crate) fn new(interval_seconds: u64, lifetime_seconds: u64) -> Self {
+    pub(crate) fn new(site: Arc<Site>, interval: Duration, lifetime: Duration) -> Self {
         Self {
-            interval: interval_seconds.cast_signed() * 1000,
-            lifetime: lifetime_seconds.cast_signed() * 1000,
+            site,
+            interval,
+            lifetime,
             new_codes: Throttle::new(CODES_PER_MINUTE, Duration::from_secs(60)),
         }
     }
-}
 
-/// Routes of the device grant.
-pub(crate) fn router() -> Router<Arc<Factory>> {
-    Router::new()
-        .route("/oauth/authorization/device/", post(authorize))
-        .route("/oauth/authorization/device", post(authorize))
-        .route("/oauth/token/", post(token))
-        .route("/oauth/token", post(token))
+    fn scope(&self) -> String {
+        format!("{}:devices:create", self.site.factory)
+    }
+
+    fn check_scope(&self, scope: &str) -> Result<(), Refusal> {
+        let known = self.scope();
+        if scope == known {
+            return Ok(());
+        }
+        let why = format!("the only scope is {known}");
+        Err(Refusal::new("invalid_scope", &why))
+    }
 }
 
 #[derive(Debug, Deserialize)]
-struct AuthorizationForm {
+pub(super) struct AuthorizationForm {
     client_id: String,
     scope: String,
 }
 
 /// RFC 8628, 3.1: codes for a device.
-async fn authorize(
-    State(factory): State<Arc<Factory>>,
+pub(super) async fn authorize(
+    State(store): State<Store>,
+    State(grants): State<Arc<Grants>>,
     Extension(PeerAddress(peer)): Extension<PeerAddress>,
     form: Result<Form<AuthorizationForm>, FormRejection>,
 ) -> Result<Response, Refusal> {
@@ -76,46 +80,43 @@ async fn authorize(
     if !is_identifier(&client_id) {
         return Err(Refusal::request("client_id is not a device's UUID"));
     }
-    check_scope(&factory, &scope)?;
-    let now = now_millis();
-    let allowed = factory.grants.new_codes.allows(&network(peer));
-    if !allowed || factory.database.count_pending_grants(now).await? >= MAX_PENDING {
+    grants.check_scope(&scope)?;
+    let now = Timestamp::now();
+    let allowed = grants.new_codes.allows(network(peer));
+    if !allowed || store.count_pending_grants(now).await? >= MAX_PENDING {
         return Err(Refusal::busy());
     }
 
     let device_code = Secret::generate()?;
     let mut user_code = new_user_code()?;
-    let Grants {
-        interval, lifetime, ..
-    } = factory.grants;
     loop {
         let grant = NewGrant {
             device_code: &device_code,
             user_code: &user_code,
             client_id: &client_id,
-            interval,
-            lifetime,
+            interval: grants.interval,
+            lifetime: grants.lifetime,
         };
-        if factory.database.begin_grant(&grant, now).await? {
+        if store.begin_grant(&grant, now).await? {
             break;
         }
         // One of 25 thousand million was taken.
         user_code = new_user_code()?;
     }
     tracing::info!(uuid = client_id, "a device asks to be approved");
-    let page = format!("{}/activate/", factory.urls.api);
+    let page = format!("{}/activate/", grants.site.urls.api);
     Ok(answer(&json!({
         "device_code": device_code.expose(),
         "user_code": user_code,
         "verification_uri": page,
         "verification_uri_complete": format!("{page}?user_code={user_code}"),
-        "expires_in": lifetime / 1000,
-        "interval": interval / 1000,
+        "expires_in": grants.lifetime.as_secs(),
+        "interval": grants.interval.as_secs(),
     })))
 }
 
 #[derive(Debug, Deserialize)]
-struct TokenForm {
+pub(super) struct TokenForm {
     grant_type: String,
     device_code: Option<String>,
     client_id: Option<String>,
@@ -123,8 +124,9 @@ struct TokenForm {
 }
 
 /// RFC 8628, 3.4 and 3.5: a poll.
-async fn token(
-    State(factory): State<Arc<Factory>>,
+pub(super) async fn token(
+    State(store): State<Store>,
+    State(grants): State<Arc<Grants>>,
     form: Result<Form<TokenForm>, FormRejection>,
 ) -> Result<Response, Refusal> {
     let Form(form) = form.map_err(Refusal::form)?;
@@ -142,21 +144,18 @@ async fn token(
         return Err(Refusal::request("device_code and client_id are needed"));
     };
     if let Some(scope) = &scope {
-        check_scope(&factory, scope)?;
+        grants.check_scope(scope)?;
     }
     let device_code = Secret::presented(device_code);
-    let poll = factory
-        .database
-        .poll_grant(&device_code, &client_id, now_millis())
-        .await?;
-    match poll {
-        Poll::Token(token, seconds) => {
+    let poll = store.poll_grant(&device_code, &client_id, Timestamp::now());
+    match poll.await? {
+        Poll::Token(token, lifetime) => {
             tracing::info!(uuid = client_id, "access token issued");
             Ok(answer(&json!({
                 "access_token": token.expose(),
                 "token_type": "Bearer",
-                "expires_in": seconds,
-                "scope": scope_of(&factory),
+                "expires_in": lifetime.as_secs(),
+                "scope": grants.scope(),
             })))
         }
         Poll::Pending => Err(Refusal::new(
@@ -173,19 +172,6 @@ async fn token(
     }
 }
 
-fn scope_of(factory: &Factory) -> String {
-    format!("{}:devices:create", factory.name)
-}
-
-fn check_scope(factory: &Factory, scope: &str) -> Result<(), Refusal> {
-    let known = scope_of(factory);
-    if scope == known {
-        return Ok(());
-    }
-    let why = format!("the only scope is {known}");
-    Err(Refusal::new("invalid_scope", &why))
-}
-
 /// RFC 6749, 5.1: what holds codes or tokens is never stored on the way.
 fn answer(body: &Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
@@ -193,7 +179,7 @@ fn answer(body: &Value) -> Response {
 
 /// An error of RFC 6749, 5.2.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     error: &'static str,
     description: String,
@@ -235,7 +221,7 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        crate::report::failure(&error);
+        report::failure(&error);
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             ..Self::new("server_error", "the server failed; try again later")

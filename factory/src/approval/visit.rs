@@ -1,19 +1,27 @@
 //! The cookie of a visitor, logged in or not, and the form token that belongs to it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Form;
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
-use super::page::{ErrorPage, Page};
-use crate::app::Factory;
+use super::html::{ErrorPage, Page};
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::time::now_millis;
+use crate::site::Site;
+use crate::store::Store;
+use crate::time::Timestamp;
 
 /// An hour: enough to bring up a box of boards.
-const SESSION_SECONDS: i64 = 60 * 60;
-pub(super) const SESSION_MILLIS: i64 = SESSION_SECONDS * 1000;
+pub(super) const SESSION: Duration = Duration::from_secs(60 * 60);
 const COOKIE_NAME: &str = "activate";
 /// Our own are 43 characters; nothing longer needs to be hashed.
 const COOKIE_LIMIT: usize = 64;
@@ -26,32 +34,49 @@ pub(super) struct Visit {
     pub(super) operator: Option<String>,
     /// The browser does not have this secret yet.
     new: bool,
+    /// The cookie is for HTTPS only.
+    secure: bool,
+}
+
+impl<S> FromRequestParts<S> for Visit
+where
+    Store: FromRef<S>,
+    Arc<Site>: FromRef<S>,
+    S: Sync,
+{
+    type Rejection = ErrorPage;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorPage> {
+        let secure = Arc::<Site>::from_ref(state).urls.api.starts_with("https:");
+        let Some(secret) = cookie(&parts.headers) else {
+            return Ok(Self::anonymous(secure)?);
+        };
+        let store = Store::from_ref(state);
+        let operator = store.session_operator(&secret, Timestamp::now()).await?;
+        Ok(Self {
+            secret,
+            operator,
+            new: false,
+            secure,
+        })
+    }
 }
 
 impl Visit {
     /// A visitor without a session. They too have a secret: without it, a strange page could log
     /// somebody in under another name.
-    pub(super) fn anonymous() -> Result<Self, Error> {
+    pub(super) fn anonymous(secure: bool) -> Result<Self, Error> {
         Ok(Self {
             secret: Secret::generate()?,
             operator: None,
             new: true,
+            secure,
         })
     }
 
-    pub(super) async fn read(factory: &Factory, headers: &HeaderMap) -> Result<Self, Error> {
-        let Some(secret) = cookie(headers) else {
-            return Self::anonymous();
-        };
-        let operator = factory
-            .database
-            .session_operator(&secret, now_millis())
-            .await?;
-        Ok(Self {
-            secret,
-            operator,
-            new: false,
-        })
+    /// The same visitor with a new secret and without a session.
+    pub(super) fn renewed(&self) -> Result<Self, Error> {
+        Self::anonymous(self.secure)
     }
 
     /// The token in our forms: it follows from the cookie, and the cookie does not follow from it.
@@ -60,7 +85,7 @@ impl Visit {
     }
 
     /// Refuses a form that did not come from a page that we gave to this visitor.
-    pub(super) fn check(&self, token: &str) -> Result<(), ErrorPage> {
+    fn check(&self, token: &str) -> Result<(), ErrorPage> {
         let ours = self.form_token();
         if !self.new && bool::from(ours.as_bytes().ct_eq(token.as_bytes())) {
             return Ok(());
@@ -71,35 +96,31 @@ impl Visit {
     /// A page, with the cookie if the browser needs it.
     pub(super) fn respond(
         &self,
-        factory: &Factory,
         status: StatusCode,
         page: &impl Page,
     ) -> Result<Response, ErrorPage> {
         let mut response = page.respond(status)?;
         if self.new {
-            let cookie = self.set_cookie(factory)?;
+            let cookie = self.set_cookie()?;
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
         Ok(response)
     }
 
     /// Sends the browser on, with this visit's cookie.
-    pub(super) fn redirect(&self, factory: &Factory, path: &str) -> Result<Response, ErrorPage> {
+    pub(super) fn redirect(&self, path: &str) -> Result<Response, ErrorPage> {
         let mut response = (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response();
-        let cookie = self.set_cookie(factory)?;
+        let cookie = self.set_cookie()?;
         response.headers_mut().insert(SET_COOKIE, cookie);
         Ok(response)
     }
 
-    fn set_cookie(&self, factory: &Factory) -> Result<axum::http::HeaderValue, ErrorPage> {
-        let secure = if factory.urls.api.starts_with("https:") {
-            "; Secure"
-        } else {
-            ""
-        };
+    fn set_cookie(&self) -> Result<HeaderValue, ErrorPage> {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let seconds = SESSION.as_secs();
         let secret = self.secret.expose();
         format!(
-            "{COOKIE_NAME}={secret}; Path=/activate; Max-Age={SESSION_SECONDS}; HttpOnly; \
+            "{COOKIE_NAME}={secret}; Path=/activate; Max-Age={seconds}; HttpOnly; \
              SameSite=Strict{secure}"
         )
         .parse()
@@ -116,6 +137,40 @@ fn cookie(headers: &HeaderMap) -> Option<Secret> {
         .filter_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
         .find(|secret| !secret.is_empty() && secret.len() <= COOKIE_LIMIT)
         .map(|secret| Secret::presented(secret.into()))
+}
+
+/// A form from a page that we gave to this visitor.
+pub(super) struct Sent<F> {
+    pub(super) visit: Visit,
+    pub(super) form: F,
+}
+
+#[derive(Deserialize)]
+struct Signed<F> {
+    csrf: String,
+    #[serde(flatten)]
+    form: F,
+}
+
+impl<S, F> FromRequest<S> for Sent<F>
+where
+    Store: FromRef<S>,
+    Arc<Site>: FromRef<S>,
+    S: Send + Sync,
+    F: DeserializeOwned,
+{
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let visit = Visit::from_request_parts(&mut parts, state).await;
+        let request = Request::from_parts(parts, body);
+        let form = Form::from_request(request, state).await;
+        let Form(Signed { csrf, form }) = form.map_err(IntoResponse::into_response)?;
+        let visit = visit.map_err(IntoResponse::into_response)?;
+        visit.check(&csrf).map_err(IntoResponse::into_response)?;
+        Ok(Self { visit, form })
+    }
 }
 
 #[cfg(test)]
@@ -139,7 +194,7 @@ mod tests {
     fn a_form_belongs_to_one_visitor() {
         let visit = |new| Visit {
             new,
-            ..Visit::anonymous().unwrap()
+            ..Visit::anonymous(true).unwrap()
         };
         let (one, two) = (visit(false), visit(false));
         assert!(one.check(&one.form_token()).is_ok());

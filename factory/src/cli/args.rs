@@ -30,10 +30,16 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ArgGroup)]
-pub(crate) struct ServeArgs {
+pub(crate) struct DirArg {
     /// Directory of all state
     #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, ArgGroup)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    dir: DirArg,
     /// The factory's name: the OU of every certificate
     #[arg(long, value_name = "NAME")]
     factory: String,
@@ -57,7 +63,7 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     pub(crate) fn into_options(self) -> ServeOptions {
         let Self {
-            data_dir,
+            dir: DirArg { data_dir },
             factory,
             listen,
             gateway_listen,
@@ -79,18 +85,16 @@ impl ServeArgs {
 pub(crate) enum DeviceCommand {
     /// List the registered devices, oldest first
     List {
-        /// Directory of all state
-        #[arg(long, value_name = "DIR")]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        dir: DirArg,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
     /// Delete a device; its UUID is denied from then on
     Delete {
-        /// Directory of all state
-        #[arg(long, value_name = "DIR")]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        dir: DirArg,
         /// The device's UUID
         uuid: String,
     },
@@ -100,9 +104,8 @@ pub(crate) enum DeviceCommand {
 pub(crate) enum TokenCommand {
     /// Create a token and print it: it cannot be shown again
     Create {
-        /// Directory of all state
-        #[arg(long, value_name = "DIR")]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        dir: DirArg,
         /// What the log calls it
         #[arg(long, default_value = "cli")]
         name: String,
@@ -113,9 +116,8 @@ pub(crate) enum TokenCommand {
 pub(crate) enum OperatorCommand {
     /// Add an operator; asks for the password on the terminal
     Add {
-        /// Directory of all state
-        #[arg(long, value_name = "DIR")]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        dir: DirArg,
         /// Read the password from the first line of a file; - is standard input
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
@@ -124,9 +126,8 @@ pub(crate) enum OperatorCommand {
     },
     /// Delete an operator and end their sessions
     Delete {
-        /// Directory of all state
-        #[arg(long, value_name = "DIR")]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        dir: DirArg,
         /// The name to log in with
         name: String,
     },

@@ -1,8 +1,8 @@
-//! The only writer of files. A file appears whole, with its final mode, or not at all.
+//! Writes files. A file appears whole, with its final mode, or not at all.
 // The workspace bans these methods so that they stand in one place per crate; this is it.
 #![allow(clippy::disallowed_methods)]
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -21,17 +21,6 @@ pub(crate) fn create_private_dir(path: &Path) -> Result<(), Error> {
         .mode(0o700)
         .create(path)
         .map_err(Error::file("create", path))
-}
-
-/// Takes the data directory for this process; the lock lasts as long as the returned file.
-pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
-    let path = dir.join("lock");
-    let file = open_private(&path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: dir.into() }),
-        Err(TryLockError::Error(source)) => Err(Error::file("lock", path)(source)),
-    }
 }
 
 /// Opens a file for writing and creates it with mode 600 if it is missing.
@@ -106,14 +95,5 @@ mod tests {
             PRIVATE
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn only_one_process_has_the_directory() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = lock(dir.path()).unwrap();
-        assert!(matches!(lock(dir.path()), Err(Error::Locked { .. })));
-        drop(held);
-        lock(dir.path()).unwrap();
     }
 }

@@ -3,16 +3,18 @@
 
 use std::fmt;
 
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::reply::Reply;
-use crate::app::Factory;
 use crate::secret::Secret;
-use crate::time::now_millis;
+use crate::store::Store;
+use crate::time::Timestamp;
 
 const API_TOKEN: &str = "OSF-TOKEN";
 
@@ -20,20 +22,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// The caller, or the 401 to answer.
-pub(crate) async fn authorise(factory: &Factory, headers: &HeaderMap) -> Result<Caller, Reply> {
-    let denied = || Reply::message(StatusCode::UNAUTHORIZED, "a valid API token is needed");
-    let token = presented(headers).ok_or_else(denied)?;
-    if let Some(name) = factory.database.token_name(&token).await? {
-        return Ok(Caller::ApiToken { name });
-    }
-    let client = factory.database.access_token_client(&token, now_millis());
-    match client.await? {
-        Some(uuid) => Ok(Caller::Device { uuid }),
-        None => Err(denied()),
-    }
-}
 
 /// Somebody with a valid token.
 #[derive(Debug)]
@@ -44,22 +32,56 @@ pub(crate) enum Caller {
     Device { uuid: String },
 }
 
-impl Caller {
-    /// Whether the caller may list devices.
-    pub(crate) fn may_list(&self) -> Result<(), Reply> {
-        match self {
-            Self::ApiToken { .. } => Ok(()),
-            Self::Device { .. } => Err(out_of_scope("this token cannot list devices")),
-        }
-    }
+impl<S> FromRequestParts<S> for Caller
+where
+    Store: FromRef<S>,
+    S: Sync,
+{
+    type Rejection = Reply;
 
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Reply> {
+        let denied = || Reply::message(StatusCode::UNAUTHORIZED, "a valid API token is needed");
+        let store = Store::from_ref(state);
+        let token = presented(&parts.headers).ok_or_else(denied)?;
+        if let Some(name) = store.token_name(&token).await? {
+            return Ok(Self::ApiToken { name });
+        }
+        let client = store.access_token_client(&token, Timestamp::now()).await?;
+        client.map(|uuid| Self::Device { uuid }).ok_or_else(denied)
+    }
+}
+
+impl Caller {
     /// Whether the caller may register a UUID.
     pub(crate) fn may_register(&self, wanted: &str) -> Result<(), Reply> {
         match self {
-            Self::Device { uuid } if uuid != wanted => {
-                Err(out_of_scope("this token is for another device"))
-            }
+            Self::Device { uuid } if uuid != wanted => Err(Reply::message(
+                StatusCode::FORBIDDEN,
+                "this token is for another device",
+            )),
             Self::Device { .. } | Self::ApiToken { .. } => Ok(()),
+        }
+    }
+}
+
+/// Somebody who may list devices: whoever has an API token.
+#[derive(Debug)]
+pub(crate) struct Lister;
+
+impl<S> FromRequestParts<S> for Lister
+where
+    Store: FromRef<S>,
+    S: Sync,
+{
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Reply> {
+        match Caller::from_request_parts(parts, state).await? {
+            Caller::ApiToken { .. } => Ok(Self),
+            Caller::Device { .. } => Err(Reply::message(
+                StatusCode::FORBIDDEN,
+                "this token cannot list devices",
+            )),
         }
     }
 }
@@ -72,10 +94,6 @@ impl fmt::Display for Caller {
             Self::Device { .. } => formatter.write_str("device grant"),
         }
     }
-}
-
-fn out_of_scope(why: &str) -> Reply {
-    Reply::message(StatusCode::FORBIDDEN, why)
 }
 
 fn presented(headers: &HeaderMap) -> Option<Secret> {

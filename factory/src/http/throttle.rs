@@ -2,9 +2,10 @@
 //! memory: a restart forgives, and costs a guesser more than it gives.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hash};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,36 +15,41 @@ const MAX_KEYS: usize = 10_000;
 
 /// So many attempts per key and window.
 #[derive(Debug)]
-pub(crate) struct Throttle<K> {
+pub(crate) struct Throttle {
     limit: u32,
     window: Duration,
-    counts: Mutex<HashMap<K, (Instant, u32)>>,
+    // A key may be as long as a stranger likes, so only its hash is kept. The hash has a key of its own,
+    // so nobody can look for two names that share one.
+    hashes: RandomState,
+    counts: Mutex<HashMap<u64, (Instant, u32)>>,
 }
 
-impl<K: Hash + Eq + Clone> Throttle<K> {
+impl Throttle {
     pub(crate) fn new(limit: u32, window: Duration) -> Self {
         Self {
             limit,
             window,
+            hashes: RandomState::new(),
             counts: Mutex::default(),
         }
     }
 
     /// Counts an attempt; false if there were too many in this window. An attempt counts before its
     /// outcome is known, so that many at once do not pass together.
-    pub(crate) fn allows(&self, key: &K) -> bool {
+    pub(crate) fn allows(&self, key: impl Hash) -> bool {
         let now = Instant::now();
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MAX_KEYS && !counts.contains_key(key) {
+        let key = self.hashes.hash_one(key);
+        let mut counts = self.counts();
+        if counts.len() >= MAX_KEYS && !counts.contains_key(&key) {
             counts.retain(|_, (began, _)| now.duration_since(*began) < self.window);
             let oldest = counts.iter().min_by_key(|(_, (began, _))| *began);
             if counts.len() >= MAX_KEYS
-                && let Some(oldest) = oldest.map(|(key, _)| key.clone())
+                && let Some(oldest) = oldest.map(|(key, _)| *key)
             {
                 counts.remove(&oldest);
             }
         }
-        let (began, count) = counts.entry(key.clone()).or_insert((now, 0));
+        let (began, count) = counts.entry(key).or_insert((now, 0));
         if now.duration_since(*began) >= self.window {
             (*began, *count) = (now, 0);
         }
@@ -52,9 +58,12 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     }
 
     /// Forgives a key whose attempt succeeded.
-    pub(crate) fn forgive(&self, key: &K) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.remove(key);
+    pub(crate) fn forgive(&self, key: impl Hash) {
+        self.counts().remove(&self.hashes.hash_one(key));
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<u64, (Instant, u32)>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,22 +85,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn limits_each_key_per_window() {
         let throttle = Throttle::new(2, Duration::from_secs(60));
-        assert_eq!([(); 3].map(|()| throttle.allows(&"a")), [true, true, false]);
-        assert!(throttle.allows(&"b"));
+        assert_eq!([(); 3].map(|()| throttle.allows("a")), [true, true, false]);
+        assert!(throttle.allows("b"));
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(throttle.allows(&"a"));
-        throttle.forgive(&"a");
-        assert_eq!([(); 3].map(|()| throttle.allows(&"a")), [true, true, false]);
+        assert!(throttle.allows("a"));
+        throttle.forgive("a");
+        assert_eq!([(); 3].map(|()| throttle.allows("a")), [true, true, false]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn memory_is_bounded() {
         let throttle = Throttle::new(1, Duration::from_secs(60));
         for key in 0..MAX_KEYS + 5 {
-            assert!(throttle.allows(&key));
+            assert!(throttle.allows(key));
             tokio::time::advance(Duration::from_micros(1)).await;
         }
-        assert_eq!(throttle.counts.lock().unwrap().len(), MAX_KEYS);
+        assert_eq!(throttle.counts().len(), MAX_KEYS);
     }
 
     #[test]

@@ -13,37 +13,21 @@ use x509_cert::der::Encode as _;
 use crate::error::Error;
 use crate::pki::Identity;
 
-/// HTTPS for anybody.
-pub(crate) fn public(identity: &Identity) -> Result<TlsAcceptor, Error> {
-    acceptor(identity, None)
-}
-
-/// HTTPS for those who prove a certificate that one of the CAs signed for TLS clients.
-pub(crate) fn mutual(
+/// HTTPS for anybody, or for those who prove a certificate that a CA signed for TLS clients.
+pub(crate) fn acceptor(
     identity: &Identity,
-    client_cas: &[&Certificate],
-) -> Result<TlsAcceptor, Error> {
-    acceptor(identity, Some(client_cas))
-}
-
-fn acceptor(
-    identity: &Identity,
-    client_cas: Option<&[&Certificate]>,
+    client_ca: Option<&Certificate>,
 ) -> Result<TlsAcceptor, Error> {
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
-    let builder = match client_cas {
-        None => builder.with_no_client_auth(),
-        Some(cas) => {
-            let mut roots = RootCertStore::empty();
-            for ca in cas {
-                roots.add(der(ca)?)?;
-            }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-            builder.with_client_cert_verifier(verifier)
-        }
+    let builder = if let Some(ca) = client_ca {
+        let mut roots = RootCertStore::empty();
+        roots.add(der(ca)?)?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        builder.with_client_cert_verifier(verifier.build()?)
+    } else {
+        builder.with_no_client_auth()
     };
     let mut config =
         builder.with_single_cert(vec![der(&identity.certificate)?], identity.key.for_tls()?)?;

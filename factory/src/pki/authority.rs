@@ -6,10 +6,10 @@ use x509_cert::Certificate;
 
 use super::issue::{Ca, expires_within};
 use super::key::{Key, PublicKey};
-use super::pem::{open_pair, read, to_pem, write};
+use super::pem::{self, to_pem};
 use super::profile::{DAY, Profile, covers};
 use super::subject::Subject;
-use crate::data_dir::files;
+use crate::data_dir::{LockedDir, files};
 use crate::error::Error;
 use crate::site::Host;
 
@@ -38,32 +38,49 @@ pub(crate) struct Identity {
 }
 
 impl Pki {
-    /// Reads what is there and makes what is missing; a start that was cut short is continued. The
-    /// caller holds the data directory's lock.
-    pub(crate) fn open(data_dir: &Path, factory: &str, hosts: &[Host]) -> Result<Self, Error> {
-        let dir = data_dir.join("pki");
-        files::create_private_dir(&dir)?;
+    /// Reads what is there and makes what is missing; a start that was cut short is continued.
+    pub(crate) fn open(locked: &LockedDir, factory: &str, hosts: &[Host]) -> Result<Self, Error> {
+        let dir = locked.pki()?;
+        let file = |name: &str| dir.join(name);
+        let server = Subject::new(&hosts[0].to_string(), factory);
 
-        let root_file = dir.join("factory_ca.pem");
-        let root = Root::open(&dir.join("factory_ca.key"), &root_file, factory)?;
-        let online_ca = open_online_ca(&dir, factory, &root)?;
-        let gateway = open_gateway(&dir, factory, hosts, &root)?;
+        let root_file = file("factory_ca.pem");
+        let root = Root::open(&file("factory_ca.key"), &root_file, factory)?;
 
-        let api_ca_file = data_dir.join("api-ca.pem");
-        let api_ca = Ca::open_self_signed(
-            &dir.join("api-ca.key"),
-            &api_ca_file,
-            Profile::ApiCa,
-            &Subject::new("lmp-factory API CA", factory),
-        )?;
-        let api = open_api(&dir, factory, hosts, &api_ca)?;
+        let path = file("online-ca.pem");
+        let any = |_: &Certificate| true;
+        let (key, certificate) = pem::open(&file("online-ca.key"), &path, any, |key| {
+            let subject = Subject::new("online-ca", factory);
+            root.issue(Profile::DeviceCa, &subject, key.public(), &path)
+        })?;
+        let online_ca = Ca::new(key, certificate, &path)?;
+
+        // It lives as long as the devices that pin its root: only a host that is missing replaces it.
+        let path = file("tls.pem");
+        let named = |certificate: &Certificate| covers(certificate, hosts);
+        let (key, certificate) = pem::open(&file("tls.key"), &path, named, |key| {
+            root.issue(Profile::GatewayTls(hosts), &server, key.public(), &path)
+        })?;
+        let gateway = Identity { key, certificate };
+
+        let api_ca_file = locked.api_ca();
+        let subject = Subject::new("lmp-factory API CA", factory);
+        let api_ca =
+            Ca::open_self_signed(&file("api-ca.key"), &api_ca_file, Profile::ApiCa, &subject)?;
+        // Clients do not pin it, so it is renewed a month before it ends.
+        let fresh = |certificate: &Certificate| {
+            covers(certificate, hosts) && !expires_within(certificate, 30 * DAY)
+        };
+        let (key, certificate) = pem::open(&file("api.key"), &file("api.pem"), fresh, |key| {
+            api_ca.issue(Profile::ApiTls(hosts), &server, key.public())
+        })?;
 
         Ok(Self {
             root_pem: to_pem(root.certificate())?,
             root_file,
             online_ca,
             gateway,
-            api,
+            api: Identity { key, certificate },
             api_ca_file,
         })
     }
@@ -80,7 +97,7 @@ enum Root {
 
 impl Root {
     fn open(key: &Path, path: &Path, factory: &str) -> Result<Self, Error> {
-        if let (Some(certificate), None) = (read(path)?, files::read_if_present(key)?) {
+        if let (Some(certificate), None) = (pem::read(path)?, files::read_if_present(key)?) {
             Ok(Self::Offline {
                 certificate,
                 key: key.into(),
@@ -115,68 +132,28 @@ impl Root {
     }
 }
 
-fn open_online_ca(dir: &Path, factory: &str, root: &Root) -> Result<Ca, Error> {
-    let path = dir.join("online-ca.pem");
-    let (key, certificate) = open_pair(&dir.join("online-ca.key"), &path)?;
-    let certificate = if let Some(certificate) = certificate {
-        certificate
-    } else {
-        let subject = Subject::new("online-ca", factory);
-        let certificate = root.issue(Profile::DeviceCa, &subject, key.public(), &path)?;
-        write(&path, &certificate)?;
-        certificate
-    };
-    Ca::new(key, certificate, &path)
-}
-
-/// The gateway's certificate lives as long as the devices that pin its root, so it is replaced only
-/// when a host is missing from it.
-fn open_gateway(dir: &Path, factory: &str, hosts: &[Host], root: &Root) -> Result<Identity, Error> {
-    let path = dir.join("tls.pem");
-    let (key, certificate) = open_pair(&dir.join("tls.key"), &path)?;
-    if let Some(certificate) = certificate
-        && covers(&certificate, hosts)
-    {
-        return Ok(Identity { key, certificate });
-    }
-    let subject = Subject::new(&hosts[0].to_string(), factory);
-    let certificate = root.issue(Profile::GatewayTls(hosts), &subject, key.public(), &path)?;
-    write(&path, &certificate)?;
-    Ok(Identity { key, certificate })
-}
-
-/// The API's certificate is renewed a month before it ends, because clients do not pin it.
-fn open_api(dir: &Path, factory: &str, hosts: &[Host], ca: &Ca) -> Result<Identity, Error> {
-    let path = dir.join("api.pem");
-    let (key, certificate) = open_pair(&dir.join("api.key"), &path)?;
-    if let Some(certificate) = certificate
-        && covers(&certificate, hosts)
-        && !expires_within(&certificate, 30 * DAY)
-    {
-        return Ok(Identity { key, certificate });
-    }
-    let subject = Subject::new(&hosts[0].to_string(), factory);
-    let certificate = ca.issue(Profile::ApiTls(hosts), &subject, key.public())?;
-    write(&path, &certificate)?;
-    Ok(Identity { key, certificate })
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
-    use super::*;
+    use tempfile::TempDir;
 
-    fn hosts(options: &[&str]) -> Vec<Host> {
-        let mut served = crate::server::options::ServeOptions::new("/nowhere", "acme");
-        served.hosts = options.iter().map(ToString::to_string).collect();
-        served.checked_hosts().unwrap()
+    use super::*;
+    use crate::data_dir::DataDir;
+
+    fn open(dir: &TempDir, more: &[&str]) -> Result<Pki, Error> {
+        let hosts: Vec<_> = more
+            .iter()
+            .chain(&["localhost"])
+            .map(|host| Host::parse(host).unwrap())
+            .collect();
+        Pki::open(&DataDir::new(dir.path()).lock()?, "acme", &hosts)
     }
 
     #[test]
     fn a_second_start_reuses_everything() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
-        let second = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let first = open(&dir, &[]).unwrap();
+        let second = open(&dir, &[]).unwrap();
         assert_eq!(first.root_pem, second.root_pem);
         assert_eq!(first.online_ca.certificate, second.online_ca.certificate);
         assert_eq!(first.gateway.certificate, second.gateway.certificate);
@@ -186,8 +163,8 @@ mod tests {
     #[test]
     fn a_new_host_replaces_only_the_server_certificates() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
-        let second = Pki::open(dir.path(), "acme", &hosts(&["10.0.2.2"])).unwrap();
+        let first = open(&dir, &[]).unwrap();
+        let second = open(&dir, &["10.0.2.2"]).unwrap();
         assert_eq!(first.root_pem, second.root_pem);
         assert_eq!(first.online_ca.certificate, second.online_ca.certificate);
         assert_ne!(first.gateway.certificate, second.gateway.certificate);
@@ -197,32 +174,32 @@ mod tests {
     #[test]
     fn a_start_that_was_cut_short_is_continued() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let first = open(&dir, &[]).unwrap();
         std::fs::remove_file(dir.path().join("pki/online-ca.pem")).unwrap();
         std::fs::remove_file(dir.path().join("pki/tls.pem")).unwrap();
         std::fs::remove_file(dir.path().join("pki/tls.key")).unwrap();
-        let second = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let second = open(&dir, &[]).unwrap();
         assert_eq!(first.root_pem, second.root_pem);
     }
 
     #[test]
     fn the_root_key_may_be_taken_away() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let first = open(&dir, &[]).unwrap();
         std::fs::remove_file(dir.path().join("pki/factory_ca.key")).unwrap();
-        let second = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        let second = open(&dir, &[]).unwrap();
         assert_eq!(first.root_pem, second.root_pem);
-        let refused = Pki::open(dir.path(), "acme", &hosts(&["gw.example.org"])).unwrap_err();
+        let refused = open(&dir, &["gw.example.org"]).unwrap_err();
         assert!(matches!(refused, Error::RootOffline { .. }), "{refused}");
     }
 
     #[test]
     fn a_key_that_does_not_fit_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        Pki::open(dir.path(), "acme", &hosts(&[])).unwrap();
+        open(&dir, &[]).unwrap();
         let pki = dir.path().join("pki");
         std::fs::rename(pki.join("api.key"), pki.join("online-ca.key")).unwrap();
-        let refused = Pki::open(dir.path(), "acme", &hosts(&[])).unwrap_err();
-        assert!(matches!(refused, Error::Pki { .. }), "{refused}");
+        let refused = open(&dir, &[]).unwrap_err();
+        assert!(matches!(refused, Error::Unusable { .. }), "{refused}");
     }
 }

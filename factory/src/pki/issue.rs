@@ -11,6 +11,7 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
+use super::flaw::Flaw;
 use super::key::{Key, PublicKey};
 use super::pem;
 use super::profile::{Filled, Profile};
@@ -37,10 +38,7 @@ impl Ca {
             constraints,
             Ok(Some((_, BasicConstraints { ca: true, .. })))
         ) {
-            return Err(Error::Pki {
-                path: path.into(),
-                reason: "it is not a CA's certificate".into(),
-            });
+            return Err(Error::unusable(path)(Flaw::NotACa));
         }
         Ok(Self { key, certificate })
     }
@@ -52,21 +50,17 @@ impl Ca {
         profile: Profile<'_>,
         subject: &Subject,
     ) -> Result<Self, Error> {
-        let (key, certificate) = pem::open_pair(key_path, path)?;
-        let certificate = if let Some(certificate) = certificate {
-            certificate
-        } else {
+        let any = |_: &Certificate| true;
+        let (key, certificate) = pem::open(key_path, path, any, |key| {
             let name = subject.to_name()?;
-            let signed = Signer {
-                key: &key,
+            let signer = Signer {
+                key,
                 name: name.clone(),
                 key_id: None,
                 ends: None,
-            }
-            .sign(profile, name, key.public())?;
-            pem::write(path, &signed)?;
-            signed
-        };
+            };
+            signer.sign(profile, name, key.public())
+        })?;
         Self::new(key, certificate, path)
     }
 

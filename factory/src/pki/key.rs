@@ -15,6 +15,7 @@ use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use x509_cert::spki::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
+use super::flaw::Flaw;
 use crate::data_dir::files;
 use crate::error::Error;
 use crate::secret::hex;
@@ -32,22 +33,15 @@ impl Key {
         let key = std::str::from_utf8(&pem)
             .ok()
             .and_then(|pem| SecretKey::from_sec1_pem(pem).ok());
-        key.map(|key| Some(Self(key))).ok_or_else(|| Error::Pki {
-            path: path.into(),
-            reason: "not an EC P-256 key in SEC1 PEM".into(),
-        })
+        let key = key.ok_or(Flaw::NotAKey).map_err(Error::unusable(path))?;
+        Ok(Some(Self(key)))
     }
 
     /// Makes a key and writes it with mode 400.
     pub(crate) fn create(path: &Path) -> Result<Self, Error> {
         let key = Self::generate()?;
-        let pem = key
-            .0
-            .to_sec1_pem(LineEnding::LF)
-            .map_err(|error| Error::Pki {
-                path: path.into(),
-                reason: format!("the new key cannot be encoded: {error}"),
-            })?;
+        let pem = key.0.to_sec1_pem(LineEnding::LF).map_err(Flaw::from);
+        let pem = pem.map_err(Error::unusable(path))?;
         files::write(path, pem.as_bytes(), files::PRIVATE)?;
         Ok(key)
     }
@@ -84,10 +78,7 @@ impl Key {
         if certified == Some(self.public()) {
             return Ok(());
         }
-        Err(Error::Pki {
-            path: path.into(),
-            reason: "it is not a certificate for the key beside it".into(),
-        })
+        Err(Error::unusable(path)(Flaw::OtherKey))
     }
 }
 

@@ -5,40 +5,44 @@ use std::path::Path;
 use x509_cert::Certificate;
 use x509_cert::der::{DecodePem as _, EncodePem as _, pem::LineEnding};
 
+use super::flaw::Flaw;
 use super::key::Key;
 use crate::data_dir::files;
 use crate::error::Error;
 
-/// Reads a key and its certificate. A missing key is made only where no certificate speaks for it.
-pub(super) fn open_pair(key_path: &Path, path: &Path) -> Result<(Key, Option<Certificate>), Error> {
-    let key = Key::read(key_path)?;
-    match (key, read(path)?) {
+/// Reads a key and its certificate. One that is missing or does not fit is issued; a missing key is made
+/// only where no certificate speaks for it.
+pub(super) fn open(
+    key_path: &Path,
+    path: &Path,
+    fits: impl FnOnce(&Certificate) -> bool,
+    issue: impl FnOnce(&Key) -> Result<Certificate, Error>,
+) -> Result<(Key, Certificate), Error> {
+    let (key, certificate) = match (Key::read(key_path)?, read(path)?) {
         (Some(key), Some(certificate)) => {
             key.expect_certified_by(&certificate, path)?;
-            Ok((key, Some(certificate)))
+            (key, Some(certificate).filter(fits))
         }
-        (Some(key), None) => Ok((key, None)),
-        (None, None) => Ok((Key::create(key_path)?, None)),
-        (None, Some(_)) => Err(Error::Pki {
-            path: path.into(),
-            reason: format!("its key '{}' is missing", key_path.display()),
-        }),
+        (Some(key), None) => (key, None),
+        (None, None) => (Key::create(key_path)?, None),
+        (None, Some(_)) => {
+            return Err(Error::unusable(path)(Flaw::KeyMissing(key_path.into())));
+        }
+    };
+    if let Some(certificate) = certificate {
+        return Ok((key, certificate));
     }
+    let certificate = issue(&key)?;
+    files::write(path, to_pem(&certificate)?.as_bytes(), files::PUBLIC)?;
+    Ok((key, certificate))
 }
 
 pub(super) fn read(path: &Path) -> Result<Option<Certificate>, Error> {
     let Some(pem) = files::read_if_present(path)? else {
         return Ok(None);
     };
-    let certificate = Certificate::from_pem(&pem).map_err(|error| Error::Pki {
-        path: path.into(),
-        reason: format!("not one certificate in PEM: {error}"),
-    })?;
-    Ok(Some(certificate))
-}
-
-pub(super) fn write(path: &Path, certificate: &Certificate) -> Result<(), Error> {
-    files::write(path, to_pem(certificate)?.as_bytes(), files::PUBLIC)
+    let certificate = Certificate::from_pem(&pem).map_err(Flaw::from);
+    certificate.map(Some).map_err(Error::unusable(path))
 }
 
 /// A certificate in PEM, with a final newline.

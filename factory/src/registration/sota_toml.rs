@@ -8,26 +8,41 @@ use toml_edit::Value;
 
 /// What the device's registration and the factory decide.
 #[derive(Debug)]
-pub(crate) struct Facts<'a> {
+pub(super) struct Facts<'a> {
     /// The Device Gateway, `https://host:port`.
-    pub(crate) gateway_url: &'a str,
+    pub(super) gateway_url: &'a str,
     /// Where the device keeps its keys and certificates, as it said.
-    pub(crate) sota_dir: &'a PlainText,
-    pub(crate) hardware_id: &'a PlainText,
-    pub(crate) use_ostree_server: bool,
+    pub(super) sota_dir: &'a PlainText,
+    pub(super) hardware_id: &'a PlainText,
+    pub(super) use_ostree_server: bool,
+}
+
+/// Why a value cannot be written so that both read the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ValueError {
+    #[error("section and key can hold only letters, digits, '_' and '-'")]
+    Key,
+    #[error("a section can hold only letters, digits, '_' and '-'")]
+    Section,
+    #[error("given twice")]
+    Twice,
+    #[error("not exactly one TOML value")]
+    Syntax,
+    #[error("aktualizr reads one plain value per key, not a list or table")]
+    Nested,
+    #[error("quotes, backslashes and control characters are not possible")]
+    Quoting,
 }
 
 /// The values that a device asked for, by section and key; `None` leaves the key out.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Overrides(BTreeMap<String, BTreeMap<String, Option<String>>>);
+pub(super) struct Overrides(BTreeMap<String, BTreeMap<String, Option<String>>>);
 
 impl Overrides {
-    /// Adds a value in TOML source; empty source leaves the key out. The error says what is wrong.
-    pub(crate) fn add(&mut self, section: &str, key: &str, source: &str) -> Result<(), String> {
-        for name in [section, key] {
-            if !is_bare_key(name) {
-                return Err("section and key can hold only letters, digits, '_' and '-'".into());
-            }
+    /// Adds a value in TOML source; empty source leaves the key out.
+    pub(super) fn add(&mut self, section: &str, key: &str, source: &str) -> Result<(), ValueError> {
+        if !is_bare_key(section) || !is_bare_key(key) {
+            return Err(ValueError::Key);
         }
         let value = if source.is_empty() {
             None
@@ -35,7 +50,7 @@ impl Overrides {
             Some(parse_value(source)?)
         };
         match self.0.entry(section.into()).or_default().entry(key.into()) {
-            Entry::Occupied(_) => Err("given twice".into()),
+            Entry::Occupied(_) => Err(ValueError::Twice),
             Entry::Vacant(slot) => {
                 slot.insert(value);
                 Ok(())
@@ -44,9 +59,9 @@ impl Overrides {
     }
 
     /// Accepts a section without keys.
-    pub(crate) fn add_section(&mut self, section: &str) -> Result<(), String> {
+    pub(super) fn add_section(&mut self, section: &str) -> Result<(), ValueError> {
         if !is_bare_key(section) {
-            return Err("a section can hold only letters, digits, '_' and '-'".into());
+            return Err(ValueError::Section);
         }
         self.0.entry(section.into()).or_default();
         Ok(())
@@ -61,39 +76,35 @@ fn is_bare_key(name: &str) -> bool {
 }
 
 /// Exactly one TOML value, on one line and without a comment.
-fn parse_value(source: &str) -> Result<String, String> {
-    let value: Value = source
-        .trim_matches([' ', '\t'])
-        .parse()
-        .map_err(|_| "not exactly one TOML value".to_owned())?;
+fn parse_value(source: &str) -> Result<String, ValueError> {
+    let value = source.trim_matches([' ', '\t']).parse();
+    let value: Value = value.map_err(|_| ValueError::Syntax)?;
     match value {
         Value::String(text) => PlainText::parse(text.value()).map(|text| format!("\"{text}\"")),
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
             Ok(value.decorated("", "").to_string())
         }
-        Value::Array(_) | Value::InlineTable(_) => {
-            Err("aktualizr reads one plain value per key, not a list or table".into())
-        }
+        Value::Array(_) | Value::InlineTable(_) => Err(ValueError::Nested),
     }
 }
 
 /// Text that both readers take for the same in double quotes: aktualizr drops every quote and keeps
 /// backslashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlainText(String);
+pub(super) struct PlainText(String);
 
 impl PlainText {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, ValueError> {
         if text
             .chars()
             .any(|c| c == '"' || c == '\\' || c.is_control())
         {
-            return Err("quotes, backslashes and control characters are not possible".into());
+            return Err(ValueError::Quoting);
         }
         Ok(Self(text.into()))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -105,7 +116,7 @@ impl std::fmt::Display for PlainText {
 }
 
 /// The file's text.
-pub(crate) fn render(facts: &Facts<'_>, overrides: &Overrides) -> String {
+pub(super) fn render(facts: &Facts<'_>, overrides: &Overrides) -> String {
     let mut text = String::new();
     let mut others: BTreeMap<&str, _> = overrides
         .0

@@ -2,36 +2,87 @@
 //! that only the other side knows is a disagreement to settle, not to ignore.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::sota_toml::{Overrides, PlainText};
-use crate::pki::DeviceCsr;
+use super::sota_toml::{Overrides, PlainText, ValueError};
+use crate::pki::{CsrError, DeviceCsr};
 use crate::site::is_identifier;
 
-/// A registration whose CSR is verified and belongs to its UUID and to this factory.
+/// A registration whose CSR is verified and belongs to its UUID and to this factory: there is no other
+/// way to one than [`Registration::read`].
 #[derive(Debug)]
 pub(crate) struct Registration {
-    pub(crate) uuid: String,
-    pub(crate) name: String,
-    pub(crate) group: Option<String>,
-    pub(crate) hardware_id: PlainText,
-    pub(crate) sota_dir: PlainText,
-    pub(crate) use_ostree_server: bool,
-    pub(crate) csr: DeviceCsr,
-    pub(crate) overrides: Overrides,
+    pub(super) uuid: String,
+    pub(super) name: String,
+    pub(super) group: Option<String>,
+    pub(super) hardware_id: PlainText,
+    pub(super) sota_dir: PlainText,
+    pub(super) use_ostree_server: bool,
+    pub(super) csr: DeviceCsr,
+    pub(super) overrides: Overrides,
 }
 
 /// What is wrong, by field.
-pub(crate) type FieldErrors = BTreeMap<String, String>;
+pub(crate) type FieldErrors = BTreeMap<String, FieldError>;
+
+/// What is wrong with a field, as the device is told.
+#[derive(thiserror::Error)]
+pub(crate) enum FieldError {
+    #[error("not JSON: {0}")]
+    NotJson(serde_json::Error),
+    #[error("not a JSON object")]
+    NotJsonObject,
+    #[error("missing")]
+    Missing,
+    #[error("not a field of a registration")]
+    Unknown,
+    #[error("not a string")]
+    NotAString,
+    #[error("not an object")]
+    NotAnObject,
+    #[error("not an object of strings")]
+    NotStrings,
+    #[error("not 1 to {0} bytes")]
+    Length(usize),
+    #[error("not 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first")]
+    Identifier,
+    #[error("control characters are not possible")]
+    Control,
+    #[error("neither \"true\" nor \"false\"")]
+    Boolean,
+    #[error("the subject's CN is not the uuid")]
+    OtherUuid,
+    #[error("the subject's OU is not the factory '{0}'")]
+    OtherFactory(String),
+    #[error(transparent)]
+    Csr(#[from] CsrError),
+    #[error(transparent)]
+    Value(#[from] ValueError),
+}
+
+/// The log has the words that the device is told.
+impl fmt::Debug for FieldError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.to_string())
+    }
+}
+
+impl Serialize for FieldError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl Registration {
     /// Reads the body of a POST to a factory.
     pub(crate) fn read(body: &[u8], factory: &str) -> Result<Self, FieldErrors> {
         let body = match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Err(one("body", "not a JSON object")),
-            Err(error) => return Err(one("body", &format!("not JSON: {error}"))),
+            Ok(_) => return Err(one("body", FieldError::NotJsonObject)),
+            Err(error) => return Err(one("body", FieldError::NotJson(error))),
         };
         let mut form = Form {
             fields: body,
@@ -40,9 +91,7 @@ impl Registration {
         let uuid = form.required("uuid", identifier);
         let hardware_id = form.required("hardware-id", plain);
         let sota_dir = form.required("sota-config-dir", plain);
-        let csr = form.required("csr", |pem| {
-            DeviceCsr::read(pem).map_err(|error| error.to_string())
-        });
+        let csr = form.required("csr", DeviceCsr::read);
         let name = form.optional("name", label);
         let group = form.optional("group", label);
         let use_ostree_server = form.optional("use-ostree-server", boolean);
@@ -69,6 +118,9 @@ impl Registration {
             _ => Err(form.errors),
         }
     }
+    pub(crate) fn uuid(&self) -> &str {
+        &self.uuid
+    }
 }
 
 /// The fields not yet read, and what was wrong with those that were.
@@ -78,29 +130,31 @@ struct Form {
 }
 
 impl Form {
-    fn required<T>(
+    fn refuse(&mut self, field: &str, error: impl Into<FieldError>) {
+        self.errors.insert(field.into(), error.into());
+    }
+
+    fn required<T, E: Into<FieldError>>(
         &mut self,
         field: &str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         if !self.fields.contains_key(field) {
-            self.errors.insert(field.into(), "missing".into());
+            self.refuse(field, FieldError::Missing);
         }
         self.optional(field, parse)
     }
 
-    fn optional<T>(
+    fn optional<T, E: Into<FieldError>>(
         &mut self,
         field: &str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let parsed = match self.fields.remove(field)? {
-            Value::String(text) => parse(&text),
-            _ => Err("not a string".into()),
+            Value::String(text) => parse(&text).map_err(Into::into),
+            _ => Err(FieldError::NotAString),
         };
-        parsed
-            .map_err(|error| self.errors.insert(field.into(), error))
-            .ok()
+        parsed.map_err(|error| self.refuse(field, error)).ok()
     }
 
     fn overrides(&mut self) -> Overrides {
@@ -109,28 +163,30 @@ impl Form {
             None => return overrides,
             Some(Value::Object(sections)) => sections,
             Some(_) => {
-                self.errors
-                    .insert("overrides".into(), "not an object".into());
+                self.refuse("overrides", FieldError::NotAnObject);
                 return overrides;
             }
         };
         for (section, keys) in sections {
             let path = format!("overrides.{section}");
             let Value::Object(keys) = keys else {
-                self.errors.insert(path, "not an object of strings".into());
+                self.refuse(&path, FieldError::NotStrings);
                 continue;
             };
             if let Err(error) = overrides.add_section(&section) {
-                self.errors.insert(path, error);
+                self.refuse(&path, error);
                 continue;
             }
             for (key, value) in keys {
                 let added = match value {
-                    Value::String(source) => overrides.add(&section, &key, &source),
-                    _ => Err("not a string".into()),
+                    Value::String(source) => {
+                        let added = overrides.add(&section, &key, &source);
+                        added.map_err(FieldError::from)
+                    }
+                    _ => Err(FieldError::NotAString),
                 };
                 if let Err(error) = added {
-                    self.errors.insert(format!("{path}.{key}"), error);
+                    self.refuse(&format!("{path}.{key}"), error);
                 }
             }
         }
@@ -139,60 +195,51 @@ impl Form {
 
     fn check_subject(&mut self, uuid: &str, factory: &str, csr: &DeviceCsr) {
         if csr.subject.common_name != uuid {
-            self.errors
-                .insert("csr".into(), "the subject's CN is not the uuid".into());
+            self.refuse("csr", FieldError::OtherUuid);
         } else if csr.subject.factory != factory {
-            let error = format!("the subject's OU is not the factory '{factory}'");
-            self.errors.insert("csr".into(), error);
+            self.refuse("csr", FieldError::OtherFactory(factory.into()));
         }
     }
 
     fn refuse_the_rest(&mut self) {
-        for field in std::mem::take(&mut self.fields)
-            .into_iter()
-            .map(|(key, _)| key)
-        {
-            self.errors
-                .insert(field, "not a field of a registration".into());
+        for (field, _) in std::mem::take(&mut self.fields) {
+            self.refuse(&field, FieldError::Unknown);
         }
     }
 }
 
-fn one(field: &str, error: &str) -> FieldErrors {
-    FieldErrors::from([(field.to_owned(), error.to_owned())])
+fn one(field: &str, error: FieldError) -> FieldErrors {
+    FieldErrors::from([(field.to_owned(), error)])
 }
 
-fn identifier(text: &str) -> Result<String, String> {
+fn identifier(text: &str) -> Result<String, FieldError> {
     if is_identifier(text) {
         return Ok(text.into());
     }
-    Err("not 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first".into())
+    Err(FieldError::Identifier)
 }
 
-fn plain(text: &str) -> Result<PlainText, String> {
-    if text.is_empty() || text.len() > 1024 {
-        return Err("not 1 to 1024 bytes".into());
+fn bounded(text: &str, longest: usize) -> Result<&str, FieldError> {
+    if text.is_empty() || text.len() > longest {
+        return Err(FieldError::Length(longest));
     }
-    PlainText::parse(text)
+    Ok(text)
+}
+
+fn plain(text: &str) -> Result<PlainText, FieldError> {
+    Ok(PlainText::parse(bounded(text, 1024)?)?)
 }
 
 /// A name that people read: no control character may reach their terminal.
-fn label(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 255 {
-        return Err("not 1 to 255 bytes".into());
-    }
-    if text.chars().any(char::is_control) {
-        return Err("control characters are not possible".into());
+fn label(text: &str) -> Result<String, FieldError> {
+    if bounded(text, 255)?.chars().any(char::is_control) {
+        return Err(FieldError::Control);
     }
     Ok(text.into())
 }
 
-fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("neither \"true\" nor \"false\"".into()),
-    }
+fn boolean(text: &str) -> Result<bool, FieldError> {
+    text.parse().map_err(|_| FieldError::Boolean)
 }
 
 #[cfg(test)]
@@ -200,7 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::pki::{csr::tests::csr, key::Key, subject::Subject};
+    use crate::pki::{Key, Subject, csr};
 
     fn body() -> Value {
         let key = Key::generate().unwrap();
@@ -263,7 +310,7 @@ mod tests {
         other["uuid"] = json!("another");
         assert_eq!(errors(&other), ["csr"]);
         let read = Registration::read(body().to_string().as_bytes(), "other");
-        assert!(read.unwrap_err()["csr"].contains("OU"));
+        assert!(read.unwrap_err()["csr"].to_string().contains("OU"));
         let mut unsafe_name = body();
         unsafe_name["uuid"] = json!("../some-uuid");
         assert_eq!(errors(&unsafe_name), ["uuid"]);

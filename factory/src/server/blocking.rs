@@ -1,88 +1,104 @@
 //! The server for callers without an async runtime: it brings its own threads.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::{
-    options::ServeOptions,
-    running::{self, Running},
-};
-use crate::approval::password::Password;
+use super::options::ServeOptions;
+use super::running::Running;
 use crate::error::Error;
+use crate::factory::Factory;
+use crate::secret::Secret;
 use crate::site::Urls;
-use crate::store::Device;
 
-/// A factory that is served until this is dropped, which stops it within a second. Use and drop it
-/// outside of async code.
+/// A factory that is served until this is dropped, which stops it within a second: requests under way may
+/// finish, then connections are cut off. Use and drop it outside of async code.
 #[derive(Debug)]
 pub struct Server {
+    // Dropped in this order: the lock on the directory, in `running`, is the last to go.
+    factory: Factory,
     running: Running,
-    runtime: Runtime,
 }
 
-/// Serves a factory from threads of its own; returns when both ports are open.
+/// Serves a factory from threads of its own; returns when both ports are open. Creates its keys,
+/// certificates, database and first token where they are missing.
 pub fn start(options: ServeOptions) -> Result<Server, Error> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("lmp-factory")
-        .enable_all()
-        .build()
-        .map_err(Error::Runtime)?;
-    let running = runtime.block_on(running::start(options))?;
-    Ok(Server { running, runtime })
+    Server::start(
+        runtime(Builder::new_multi_thread().worker_threads(2))?,
+        options,
+    )
+}
+
+/// Serves a factory from a thread per core until the process is told to end, by SIGTERM or SIGINT; `opened`
+/// is called when both ports are open.
+pub fn serve(options: ServeOptions, opened: impl FnOnce(&Server)) -> Result<(), Error> {
+    let runtime = runtime(&mut Builder::new_multi_thread())?;
+    // Before the ports open: whoever reads the URLs may send the signal at once.
+    let entered = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    drop(entered);
+    let server = Server::start(runtime, options)?;
+    opened(&server);
+    server.factory.block_on(async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
+    Ok(())
+}
+
+fn runtime(builder: &mut Builder) -> Result<Runtime, Error> {
+    let builder = builder.thread_name("lmp-factory").enable_all();
+    builder.build().map_err(Error::Runtime)
 }
 
 impl Server {
-    /// See [`Running::urls`].
+    fn start(runtime: Runtime, options: ServeOptions) -> Result<Self, Error> {
+        let running = runtime.block_on(Running::start(options))?;
+        let factory = Factory::new(running.store.clone(), runtime);
+        Ok(Self { factory, running })
+    }
+
+    /// Where the factory is reached.
     #[must_use]
     pub fn urls(&self) -> &Urls {
-        self.running.urls()
+        &self.running.site.urls
     }
 
-    /// See [`Running::api_token`].
+    /// The API token, if this start created it: only its hash is stored.
     #[must_use]
     pub fn api_token(&self) -> Option<&str> {
-        self.running.api_token()
+        self.running.api_token.as_ref().map(Secret::expose)
     }
 
-    /// See [`Running::ca_file`].
+    /// The CA, in PEM, that clients of the API trust. It exists without HTTPS too.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
-        self.running.ca_file()
+        self.running.ca_file.clone()
     }
 
-    /// See [`Running::root_file`].
+    /// The factory's root of trust, in PEM: it verifies the Device Gateway.
     #[must_use]
     pub fn root_file(&self) -> PathBuf {
-        self.running.root_file()
+        self.running.root_file.clone()
     }
+}
 
-    /// See [`Running::devices`].
-    pub fn devices(&self) -> Result<Vec<Device>, Error> {
-        self.runtime.block_on(self.running.devices())
-    }
+/// A server is a factory whose ports are open.
+impl Deref for Server {
+    type Target = Factory;
 
-    /// See [`Running::add_operator`].
-    pub fn add_operator(&self, name: &str, password: &Password) -> Result<(), Error> {
-        self.runtime
-            .block_on(self.running.add_operator(name, password))
-    }
-
-    /// See [`Running::decide`].
-    pub fn decide(&self, user_code: &str, approved: bool) -> Result<(), Error> {
-        self.runtime
-            .block_on(self.running.decide(user_code, approved))
-    }
-
-    /// Deletes a device; its UUID is denied from now on.
-    pub fn delete_device(&self, uuid: &str) -> Result<(), Error> {
-        self.runtime.block_on(self.running.delete_device(uuid))
+    fn deref(&self) -> &Factory {
+        &self.factory
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.runtime.block_on(self.running.shut_down());
+        self.factory.block_on(self.running.stop());
     }
 }

@@ -6,10 +6,8 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqlitePool};
 
-use crate::data_dir::files;
+use crate::data_dir::{DataDir, LockedDir, files};
 use crate::error::Error;
-
-const FILE: &str = "factory.db";
 
 /// The database of one data directory.
 #[derive(Debug, Clone)]
@@ -19,31 +17,33 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database of a data directory and creates it, for this factory, if it is missing.
-    pub(crate) async fn create(dir: &Path, factory: &str) -> Result<Self, Error> {
-        let path = dir.join(FILE);
+    pub(crate) async fn create(locked: &LockedDir, factory: &str) -> Result<Self, Error> {
+        let path = locked.dir.database();
         // SQLite gives its journal files the mode of the database.
         drop(files::open_private(&path)?);
-        let database = Self::connect(&path).await?;
+        let store = Self::connect(&path).await?;
         sqlx::query("INSERT INTO settings (name, value) VALUES ('factory', $1) ON CONFLICT (name) DO NOTHING")
             .bind(factory)
-            .execute(&database.pool)
+            .execute(&store.pool)
             .await?;
-        let stored = database.factory().await?;
+        let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'factory'");
+        let stored: String = query.fetch_one(&store.pool).await?;
         if stored != factory {
             return Err(Error::OtherFactory {
-                path: dir.into(),
+                path: locked.dir.path().into(),
                 stored,
                 asked: factory.into(),
             });
         }
-        Ok(database)
+        Ok(store)
     }
 
     /// Opens the database that `serve` created; a running server does not mind.
-    pub(crate) async fn open(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(FILE);
+    pub(crate) async fn open(dir: &DataDir) -> Result<Self, Error> {
+        let path = dir.database();
         if !path.exists() {
-            return Err(Error::NoFactory { path: dir.into() });
+            let path = dir.path().into();
+            return Err(Error::NoFactory { path });
         }
         Self::connect(&path).await
     }
@@ -65,12 +65,6 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// The factory's name.
-    pub(crate) async fn factory(&self) -> Result<String, Error> {
-        let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'factory'");
-        Ok(query.fetch_one(&self.pool).await?)
-    }
-
     /// Writes what is in the journal into the database and closes it.
     pub(crate) async fn close(&self) {
         self.pool.close().await;
@@ -86,15 +80,16 @@ mod tests {
     #[tokio::test]
     async fn belongs_to_one_factory_and_one_user() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = Store::open(dir.path()).await.unwrap_err();
+        let missing = Store::open(&DataDir::new(dir.path())).await.unwrap_err();
         assert!(matches!(missing, Error::NoFactory { .. }));
-        let database = Store::create(dir.path(), "acme").await.unwrap();
-        let other = Store::create(dir.path(), "other").await.unwrap_err();
+        let locked = DataDir::new(dir.path()).lock().unwrap();
+        let store = Store::create(&locked, "acme").await.unwrap();
+        let other = Store::create(&locked, "other").await.unwrap_err();
         assert!(matches!(other, Error::OtherFactory { .. }));
         for entry in std::fs::read_dir(dir.path()).unwrap() {
             let mode = entry.unwrap().metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0);
         }
-        database.close().await;
+        store.close().await;
     }
 }

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use super::database::Store;
 use crate::error::Error;
-use crate::time::now;
+use crate::time::Timestamp;
 
 /// A registered device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
@@ -27,8 +27,8 @@ pub struct Device {
     pub production: bool,
     /// SHA-256 of its DER `SubjectPublicKeyInfo`, in lower-case hex.
     pub public_key_sha256: String,
-    /// When it was entered, in seconds since 1970.
-    pub created_at: i64,
+    /// When it was entered.
+    pub created_at: Timestamp,
 }
 
 /// What is entered for a device.
@@ -50,8 +50,8 @@ pub(crate) struct Entry {
 pub(crate) struct Issued {
     pub(crate) certificate_pem: String,
     pub(crate) issuer_pem: String,
-    /// notAfter, in seconds since 1970.
-    pub(crate) ends: i64,
+    /// notAfter.
+    pub(crate) ends: Timestamp,
 }
 
 /// A registered device with the certificate that we signed for it, if we did.
@@ -86,8 +86,8 @@ struct Row {
     device: Device,
     certificate_pem: Option<String>,
     issuer_pem: Option<String>,
-    certificate_ends: Option<i64>,
-    deleted_at: Option<i64>,
+    certificate_ends: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
 }
 
 impl Row {
@@ -153,7 +153,7 @@ impl Store {
             .bind(hardware_id)
             .bind(production)
             .bind(public_key_sha256)
-            .bind(now())
+            .bind(Timestamp::now())
             .bind(issued.as_ref().map(|issued| &issued.certificate_pem))
             .bind(issued.as_ref().map(|issued| &issued.issuer_pem))
             .bind(issued.as_ref().map(|issued| issued.ends))
@@ -219,7 +219,7 @@ impl Store {
         let query = "UPDATE devices SET deleted_at = $1, certificate_pem = NULL, \
              issuer_pem = NULL, certificate_ends = NULL WHERE uuid = $2 AND deleted_at IS NULL";
         let deleted = sqlx::query(query)
-            .bind(now())
+            .bind(Timestamp::now())
             .bind(uuid)
             .execute(&self.pool)
             .await?;
@@ -232,6 +232,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scratch::{at, store};
     use super::*;
 
     fn entry(uuid: &str, key: &str) -> Entry {
@@ -246,38 +247,34 @@ mod tests {
             issued: Some(Issued {
                 certificate_pem: "certificate".into(),
                 issuer_pem: "issuer".into(),
-                ends: 7,
+                ends: at(7),
             }),
         }
     }
 
     #[tokio::test]
     async fn a_uuid_belongs_to_one_key_and_stays_denied_once_deleted() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Store::create(dir.path(), "acme").await.unwrap();
+        let (_dir, store) = store().await;
         let one = entry("one", "key");
-        assert_eq!(database.find("one", "key").await.unwrap(), None);
-        assert_eq!(database.enter(&one).await.unwrap(), None);
-        let device = database.devices().await.unwrap().remove(0);
+        assert_eq!(store.find("one", "key").await.unwrap(), None);
+        assert_eq!(store.enter(&one).await.unwrap(), None);
+        let device = store.devices().await.unwrap().remove(0);
         assert_eq!(
-            database.enter(&one).await.unwrap(),
+            store.enter(&one).await.unwrap(),
             Some(Standing::Known(Box::new(Known {
                 device,
                 issued: one.issued.clone()
             })))
         );
-        let other = database.enter(&entry("one", "other")).await.unwrap();
+        let other = store.enter(&entry("one", "other")).await.unwrap();
         assert_eq!(other, Some(Standing::OtherKey));
-        assert!(!database.update(&entry("one", "other")).await.unwrap());
-        assert!(database.update(&one).await.unwrap());
+        assert!(!store.update(&entry("one", "other")).await.unwrap());
+        assert!(store.update(&one).await.unwrap());
 
-        database.delete("one").await.unwrap();
-        assert!(matches!(
-            database.delete("one").await,
-            Err(Error::NoDevice(_))
-        ));
-        assert_eq!(database.enter(&one).await.unwrap(), Some(Standing::Denied));
-        assert!(!database.update(&one).await.unwrap());
-        assert!(database.devices().await.unwrap().is_empty());
+        store.delete("one").await.unwrap();
+        assert!(matches!(store.delete("one").await, Err(Error::NoDevice(_))));
+        assert_eq!(store.enter(&one).await.unwrap(), Some(Standing::Denied));
+        assert!(!store.update(&one).await.unwrap());
+        assert!(store.devices().await.unwrap().is_empty());
     }
 }

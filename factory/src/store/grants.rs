@@ -1,18 +1,21 @@
-//! Device grants (RFC 8628) and the access tokens that come of them. Times are milliseconds since
-//! 1970 and are given by the caller, so that a test can move them.
+//! Device grants (RFC 8628) and the access tokens that come of them. The caller says what time it is, so
+//! that a test can move it.
+
+use std::time::Duration;
 
 use sqlx::FromRow;
 
 use super::database::Store;
 use crate::error::Error;
 use crate::secret::Secret;
+use crate::time::{Timestamp, millis};
 
 /// How long a grant is remembered after its end, so that a late poll learns that it expired.
-const REMEMBERED: i64 = 60 * 60 * 1000;
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 /// RFC 8628, 3.5: `slow_down` adds five seconds.
-const SLOWER_BY: i64 = 5000;
+const SLOWER_BY: Duration = Duration::from_secs(5);
 /// An access token is for the one registration that follows at once, and for its retries.
-const TOKEN_LIFETIME: i64 = 10 * 60 * 1000;
+const TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// A grant that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -29,10 +32,10 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) device_code: &'a Secret,
     pub(crate) user_code: &'a str,
     pub(crate) client_id: &'a str,
-    /// Milliseconds between two polls.
-    pub(crate) interval: i64,
-    /// Milliseconds until the codes end.
-    pub(crate) lifetime: i64,
+    /// Between two polls.
+    pub(crate) interval: Duration,
+    /// Until the codes end.
+    pub(crate) lifetime: Duration,
 }
 
 /// The answer to a poll (RFC 8628, 3.5).
@@ -44,29 +47,34 @@ pub(crate) enum Poll {
     Expired,
     /// The code is not known, of another client, or was used.
     Invalid,
-    /// Approved: the access token, and how many seconds it lasts.
-    Token(Secret, i64),
+    /// Approved: the access token, and how long it lasts.
+    Token(Secret, Duration),
 }
 
 #[derive(FromRow)]
 struct GrantRow {
     client_id: String,
     state: String,
+    /// In milliseconds.
     poll_interval: i64,
-    next_poll_at: i64,
-    ends_at: i64,
+    next_poll_at: Timestamp,
+    ends_at: Timestamp,
 }
 
 impl Store {
     /// How many grants wait for a person.
-    pub(crate) async fn count_pending_grants(&self, now: i64) -> Result<i64, Error> {
+    pub(crate) async fn count_pending_grants(&self, now: Timestamp) -> Result<i64, Error> {
         let query = "SELECT COUNT(*) FROM device_grants WHERE state = 'pending' AND ends_at > $1";
         let query = sqlx::query_scalar(query).bind(now);
         Ok(query.fetch_one(&self.pool).await?)
     }
 
     /// Begins a grant and forgets old ones; false if the user code is taken.
-    pub(crate) async fn begin_grant(&self, grant: &NewGrant<'_>, now: i64) -> Result<bool, Error> {
+    pub(crate) async fn begin_grant(
+        &self,
+        grant: &NewGrant<'_>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         for query in [
             "DELETE FROM device_grants WHERE ends_at < $1",
             "DELETE FROM access_tokens WHERE ends_at < $1",
@@ -89,8 +97,8 @@ impl Store {
         .bind(device_code.digest())
         .bind(user_code)
         .bind(client_id)
-        .bind(interval)
-        .bind(now + lifetime)
+        .bind(millis(*interval))
+        .bind(now + *lifetime)
         .execute(&self.pool)
         .await?;
         Ok(begun.rows_affected() == 1)
@@ -101,7 +109,7 @@ impl Store {
         &self,
         device_code: &Secret,
         client_id: &str,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Poll, Error> {
         let digest = device_code.digest();
         let row: Option<GrantRow> = sqlx::query_as(
@@ -123,13 +131,21 @@ impl Store {
         }
     }
 
-    async fn note_poll(&self, digest: &str, grant: &GrantRow, now: i64) -> Result<Poll, Error> {
+    async fn note_poll(
+        &self,
+        digest: &str,
+        grant: &GrantRow,
+        now: Timestamp,
+    ) -> Result<Poll, Error> {
         let early = now < grant.next_poll_at;
-        let interval = grant.poll_interval + if early { SLOWER_BY } else { 0 };
+        let mut interval = Duration::from_millis(grant.poll_interval.unsigned_abs());
+        if early {
+            interval += SLOWER_BY;
+        }
         sqlx::query(
             "UPDATE device_grants SET poll_interval = $1, next_poll_at = $2 WHERE digest = $3",
         )
-        .bind(interval)
+        .bind(millis(interval))
         .bind(now + interval)
         .bind(digest)
         .execute(&self.pool)
@@ -137,7 +153,12 @@ impl Store {
         Ok(if early { Poll::SlowDown } else { Poll::Pending })
     }
 
-    async fn take_token(&self, digest: &str, client_id: &str, now: i64) -> Result<Poll, Error> {
+    async fn take_token(
+        &self,
+        digest: &str,
+        client_id: &str,
+        now: Timestamp,
+    ) -> Result<Poll, Error> {
         let token = Secret::generate()?;
         let mut transaction = self.pool.begin().await?;
         let used = sqlx::query(
@@ -156,14 +177,14 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(Poll::Token(token, TOKEN_LIFETIME / 1000))
+        Ok(Poll::Token(token, TOKEN_LIFETIME))
     }
 
     /// The grant that a user code stands for, while it waits.
     pub(crate) async fn pending_grant(
         &self,
         user_code: &str,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<PendingGrant>, Error> {
         let query = "SELECT client_id, user_code FROM device_grants \
              WHERE user_code = $1 AND state = 'pending' AND ends_at > $2";
@@ -177,7 +198,7 @@ impl Store {
         user_code: &str,
         approved: bool,
         operator: &str,
-        now: i64,
+        now: Timestamp,
     ) -> Result<bool, Error> {
         let state = if approved { "approved" } else { "denied" };
         let decided = sqlx::query(
@@ -197,7 +218,7 @@ impl Store {
     pub(crate) async fn access_token_client(
         &self,
         token: &Secret,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<String>, Error> {
         let query = "SELECT client_id FROM access_tokens WHERE digest = $1 AND ends_at > $2";
         let query = sqlx::query_scalar(query).bind(token.digest()).bind(now);
@@ -207,59 +228,59 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scratch::{at, store};
     use super::*;
 
-    async fn begin(database: &Store, user_code: &str) -> Secret {
+    async fn begin(store: &Store, user_code: &str) -> Secret {
         let device_code = Secret::generate().unwrap();
         let grant = NewGrant {
             device_code: &device_code,
             user_code,
             client_id: "uuid",
-            interval: 5000,
-            lifetime: 900_000,
+            interval: Duration::from_secs(5),
+            lifetime: Duration::from_secs(900),
         };
-        assert!(database.begin_grant(&grant, 0).await.unwrap());
-        assert!(!database.begin_grant(&grant, 0).await.unwrap());
+        assert!(store.begin_grant(&grant, at(0)).await.unwrap());
+        assert!(!store.begin_grant(&grant, at(0)).await.unwrap());
         device_code
     }
 
     #[tokio::test]
     async fn polling_too_fast_slows_down_for_good() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Store::create(dir.path(), "acme").await.unwrap();
-        let code = begin(&database, "A").await;
-        let poll = async |now| database.poll_grant(&code, "uuid", now).await.unwrap();
+        let (_dir, store) = store().await;
+        let code = begin(&store, "A").await;
+        let poll = async |now| store.poll_grant(&code, "uuid", at(now)).await.unwrap();
         assert!(matches!(poll(0).await, Poll::Pending));
         assert!(matches!(poll(4999).await, Poll::SlowDown));
         assert!(matches!(poll(4999 + 9999).await, Poll::SlowDown));
         assert!(matches!(poll(4999 + 9999 + 15_000).await, Poll::Pending));
         assert!(matches!(poll(900_000).await, Poll::Expired));
-        let other = database.poll_grant(&code, "other", 0).await.unwrap();
+        let other = store.poll_grant(&code, "other", at(0)).await.unwrap();
         assert!(matches!(other, Poll::Invalid));
     }
 
     #[tokio::test]
     async fn a_decision_counts_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Store::create(dir.path(), "acme").await.unwrap();
-        let code = begin(&database, "A").await;
-        let poll = async |now| database.poll_grant(&code, "uuid", now).await.unwrap();
-        assert!(database.pending_grant("A", 1).await.unwrap().is_some());
-        assert!(database.decide_grant("A", true, "ann", 1).await.unwrap());
-        assert!(!database.decide_grant("A", false, "bob", 1).await.unwrap());
-        assert!(database.pending_grant("A", 1).await.unwrap().is_none());
-        let Poll::Token(token, 600) = poll(1).await else {
+        let (_dir, store) = store().await;
+        let code = begin(&store, "A").await;
+        let poll = async |now| store.poll_grant(&code, "uuid", at(now)).await.unwrap();
+        assert!(store.pending_grant("A", at(1)).await.unwrap().is_some());
+        assert!(store.decide_grant("A", true, "ann", at(1)).await.unwrap());
+        assert!(!store.decide_grant("A", false, "bob", at(1)).await.unwrap());
+        assert!(store.pending_grant("A", at(1)).await.unwrap().is_none());
+        let Poll::Token(token, lifetime) = poll(1).await else {
             panic!("no token");
         };
+        assert_eq!(lifetime, Duration::from_secs(600));
         assert!(matches!(poll(1).await, Poll::Invalid));
-        let client = |now| database.access_token_client(&token, now);
+        let client = |now| store.access_token_client(&token, at(now));
         assert_eq!(client(600_000).await.unwrap().as_deref(), Some("uuid"));
         assert_eq!(client(600_001).await.unwrap(), None);
 
-        let code = begin(&database, "B").await;
-        assert!(database.decide_grant("B", false, "ann", 1).await.unwrap());
-        let denied = database.poll_grant(&code, "uuid", 1).await.unwrap();
+        let code = begin(&store, "B").await;
+        assert!(store.decide_grant("B", false, "ann", at(1)).await.unwrap());
+        let denied = store.poll_grant(&code, "uuid", at(1)).await.unwrap();
         assert!(matches!(denied, Poll::Denied));
-        assert!(!database.decide_grant("C", true, "ann", 1).await.unwrap());
+        assert!(!store.decide_grant("C", true, "ann", at(1)).await.unwrap());
     }
 }

@@ -1,9 +1,11 @@
-//! Operators and their sessions. Times are milliseconds since 1970.
+//! Operators and their sessions.
+
+use std::time::Duration;
 
 use super::database::Store;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::time::now_millis;
+use crate::time::Timestamp;
 
 impl Store {
     /// Adds an operator with the hash of a password.
@@ -14,7 +16,7 @@ impl Store {
         )
         .bind(name)
         .bind(password_hash)
-        .bind(now_millis())
+        .bind(Timestamp::now())
         .execute(&self.pool)
         .await?;
         if added.rows_affected() == 0 {
@@ -44,8 +46,8 @@ impl Store {
         &self,
         session: &Secret,
         operator: &str,
-        now: i64,
-        lifetime: i64,
+        now: Timestamp,
+        lifetime: Duration,
     ) -> Result<(), Error> {
         let over = sqlx::query("DELETE FROM sessions WHERE ends_at <= $1").bind(now);
         over.execute(&self.pool).await?;
@@ -62,7 +64,7 @@ impl Store {
     pub(crate) async fn session_operator(
         &self,
         session: &Secret,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<String>, Error> {
         let query = "SELECT operator FROM sessions WHERE digest = $1 AND ends_at > $2";
         let query = sqlx::query_scalar(query).bind(session.digest()).bind(now);
@@ -79,26 +81,24 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scratch::{at, store};
     use super::*;
 
     #[tokio::test]
     async fn sessions_end_with_time_and_with_their_operator() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Store::create(dir.path(), "acme").await.unwrap();
-        database.add_operator("ann", "hash").await.unwrap();
-        let again = database.add_operator("ann", "other").await;
+        let (_dir, store) = store().await;
+        store.add_operator("ann", "hash").await.unwrap();
+        let again = store.add_operator("ann", "other").await;
         assert!(matches!(again, Err(Error::OperatorExists(_))));
         let session = Secret::generate().unwrap();
-        database
-            .begin_session(&session, "ann", 0, 10)
-            .await
-            .unwrap();
-        let operator = |now| database.session_operator(&session, now);
+        let begun = store.begin_session(&session, "ann", at(0), Duration::from_millis(10));
+        begun.await.unwrap();
+        let operator = |now| store.session_operator(&session, at(now));
         assert_eq!(operator(9).await.unwrap().as_deref(), Some("ann"));
         assert_eq!(operator(10).await.unwrap(), None);
-        database.delete_operator("ann").await.unwrap();
+        store.delete_operator("ann").await.unwrap();
         assert_eq!(operator(9).await.unwrap(), None);
-        let again = database.delete_operator("ann").await;
+        let again = store.delete_operator("ann").await;
         assert!(matches!(again, Err(Error::NoOperator(_))));
     }
 }

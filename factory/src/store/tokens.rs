@@ -3,7 +3,7 @@
 use super::database::Store;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::time::now;
+use crate::time::Timestamp;
 
 impl Store {
     /// Makes a token and stores its digest; this is the only time that it is known.
@@ -12,7 +12,7 @@ impl Store {
         sqlx::query("INSERT INTO api_tokens (digest, name, created_at) VALUES ($1, $2, $3)")
             .bind(token.digest())
             .bind(name)
-            .bind(now())
+            .bind(Timestamp::now())
             .execute(&self.pool)
             .await?;
         Ok(token)
@@ -41,21 +41,21 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scratch::store;
     use super::*;
 
     #[tokio::test]
     async fn the_first_token_is_made_once_and_only_its_digest_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Store::create(dir.path(), "acme").await.unwrap();
-        let token = database.create_first_token().await.unwrap().unwrap();
-        assert!(database.create_first_token().await.unwrap().is_none());
+        let (dir, store) = store().await;
+        let token = store.create_first_token().await.unwrap().unwrap();
+        assert!(store.create_first_token().await.unwrap().is_none());
         assert_eq!(
-            database.token_name(&token).await.unwrap().as_deref(),
+            store.token_name(&token).await.unwrap().as_deref(),
             Some("first")
         );
         let wrong = Secret::presented("wrong".into());
-        assert!(database.token_name(&wrong).await.unwrap().is_none());
-        database.close().await;
+        assert!(store.token_name(&wrong).await.unwrap().is_none());
+        store.close().await;
         for entry in std::fs::read_dir(dir.path()).unwrap() {
             // SQLite may still be removing its journal.
             let bytes = crate::data_dir::files::read_if_present(&entry.unwrap().path()).unwrap();
