@@ -11,19 +11,14 @@ use crate::registration::Registrar;
 use crate::site::Site;
 use crate::store::Store;
 
-/// One factory as it is being served.
-#[derive(Debug, Clone)]
-pub(crate) struct App {
-    pub(crate) store: Store,
-    pub(crate) site: Arc<Site>,
-    pub(crate) registrar: Arc<Registrar>,
-    pub(crate) tuf_root: TufRoot,
-    pub(crate) grants: Arc<Grants>,
-    pub(crate) guard: Arc<Guard>,
-}
-
-macro_rules! parts {
+macro_rules! app {
     ($($name:ident: $part:ty,)*) => {
+        /// One factory as it is being served.
+        #[derive(Debug, Clone)]
+        pub(crate) struct App {
+            $(pub(crate) $name: $part,)*
+        }
+
         $(impl FromRef<App> for $part {
             fn from_ref(app: &App) -> Self {
                 app.$name.clone()
@@ -32,7 +27,7 @@ macro_rules! parts {
     };
 }
 
-parts! {
+app! {
     store: Store,
     site: Arc<Site>,
     registrar: Arc<Registrar>,

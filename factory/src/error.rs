@@ -21,20 +21,14 @@ pub enum Error {
         source: io::Error,
     },
     /// Another process serves the same data directory.
-    #[error("another lmp-factory serves '{}'; stop it first", path.display())]
-    Locked {
-        /// The data directory.
-        path: PathBuf,
-    },
+    #[error("another lmp-factory serves '{}'; stop it first", .0.display())]
+    Locked(PathBuf),
     /// A command needs state that only `serve` creates.
     #[error(
-        "there is no factory in '{}'; create it with: lmp-factory serve --data-dir {} --factory NAME",
-        path.display(), path.display()
+        "there is no factory in '{path}'; create it with: lmp-factory serve --data-dir {path} --factory NAME",
+        path = .0.display()
     )]
-    NoFactory {
-        /// The data directory.
-        path: PathBuf,
-    },
+    NoFactory(PathBuf),
     /// The data directory belongs to a factory of another name.
     #[error("'{}' holds the factory '{stored}', not '{asked}'", path.display())]
     OtherFactory {
@@ -161,6 +155,11 @@ impl Error {
         }
     }
 
+    /// Logs it with its causes: what we answer does not hold them.
+    pub(crate) fn log(&self) {
+        tracing::error!("{}", self.with_causes());
+    }
+
     /// What failed and why, on one line.
     #[must_use]
     pub fn with_causes(&self) -> String {
@@ -190,8 +189,8 @@ impl Error {
             | Self::Hash(_)
             | Self::Runtime(_) => 70,
             Self::File { .. } | Self::Database(_) | Self::Schema(_) | Self::OperatorExists(_) => 73,
-            Self::Locked { .. } | Self::Listen { .. } => 75,
-            Self::NoFactory { .. }
+            Self::Locked(_) | Self::Listen { .. } => 75,
+            Self::NoFactory(_)
             | Self::OtherFactory { .. }
             | Self::RootOffline { .. }
             | Self::Unusable { .. }

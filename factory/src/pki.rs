@@ -7,10 +7,8 @@
 
 mod authority;
 mod csr;
-mod flaw;
 mod issue;
 mod key;
-mod peer;
 mod pem;
 mod profile;
 mod subject;
@@ -18,11 +16,10 @@ mod subject;
 pub(crate) use authority::{Identity, Pki};
 #[cfg(test)]
 pub(crate) use csr::tests::csr;
-pub(crate) use csr::{CsrError, DeviceCsr};
+pub(crate) use csr::{CsrError, DeviceCsr, read_peer};
 pub(crate) use issue::Ca;
 #[cfg(test)]
 pub(crate) use key::Key;
-pub(crate) use peer::read_peer;
 pub(crate) use pem::to_pem;
 pub(crate) use profile::Profile;
 #[cfg(test)]

@@ -63,29 +63,49 @@ pub(super) async fn show(
     visit: Visit,
     Query(CodeQuery { user_code }): Query<CodeQuery>,
 ) -> Result<Response, ErrorPage> {
-    let Some(operator) = visit.operator.clone() else {
-        let page = LoginPage::new(&visit, &user_code, "");
-        return visit.respond(StatusCode::OK, &page);
+    let Some(operator) = &visit.operator else {
+        return visit.respond(StatusCode::OK, &login_page(&visit, &user_code, ""));
     };
     if user_code.is_empty() {
-        return CodePage::new(&visit, &operator, "").respond(StatusCode::OK);
+        return code_page(&visit, operator, "").respond(StatusCode::OK);
     }
-    if !guard.codes.allows(&operator) {
+    if !guard.codes.allows(operator) {
         return Err(ErrorPage::slow_down());
     }
-    let now = Timestamp::now();
     let grant = match read_user_code(&user_code) {
-        Some(code) => store.pending_grant(&code, now).await?,
+        Some(code) => store.pending_grant(&code, Timestamp::now()).await?,
         None => None,
     };
     let Some(grant) = grant else {
-        let page = CodePage::new(&visit, &operator, UNKNOWN_CODE);
-        return page.respond(StatusCode::NOT_FOUND);
+        return code_page(&visit, operator, UNKNOWN_CODE).respond(StatusCode::NOT_FOUND);
     };
-    guard.codes.forgive(&operator);
-    let known = store.name_of(&grant.client_id).await?;
-    let page = ConfirmPage::new(&visit, &operator, &site.factory, &grant, known.as_ref());
+    guard.codes.forgive(operator);
+    let page = ConfirmPage {
+        visit: &visit,
+        operator,
+        factory: &site.factory,
+        known: store.name_of(&grant.client_id).await?,
+        grant,
+    };
     page.respond(StatusCode::OK)
+}
+
+fn login_page<'a>(visit: &'a Visit, user_code: &str, problem: &'static str) -> LoginPage<'a> {
+    LoginPage {
+        visit,
+        name: "",
+        // What cannot be a code is not carried along.
+        user_code: read_user_code(user_code).unwrap_or_default(),
+        problem,
+    }
+}
+
+fn code_page<'a>(visit: &'a Visit, operator: &'a str, problem: &'static str) -> CodePage<'a> {
+    CodePage {
+        visit,
+        operator,
+        problem,
+    }
 }
 
 const UNKNOWN_CODE: &str = "No device waits with this code. Compare it with the device; if it is the \
@@ -121,8 +141,10 @@ pub(super) async fn login(
     let hash = store.password_hash(&name).await?;
     if !guard.verifier.verify(password, hash).await {
         tracing::warn!(%network, "login failed");
-        let page = LoginPage::new(&visit, &user_code, "The name or the password is wrong.");
-        let page = page.for_name(name);
+        let page = LoginPage {
+            name: &name,
+            ..login_page(&visit, &user_code, "The name or the password is wrong.")
+        };
         return page.respond(StatusCode::FORBIDDEN);
     }
     guard.networks.forgive(network);
@@ -154,34 +176,40 @@ enum Decision {
 pub(super) async fn decide(
     State(store): State<Store>,
     State(guard): State<Arc<Guard>>,
-    Sent { visit, form }: Sent<DecisionForm>,
+    Sent {
+        visit,
+        form: DecisionForm {
+            user_code,
+            decision,
+        },
+    }: Sent<DecisionForm>,
 ) -> Result<Response, ErrorPage> {
-    let DecisionForm {
-        user_code,
-        decision,
-    } = form;
-    let Some(operator) = visit.operator.clone() else {
-        let page = LoginPage::new(&visit, &user_code, "Your session is over. Sign in again.");
+    let Some(operator) = &visit.operator else {
+        let page = login_page(&visit, &user_code, "Your session is over. Sign in again.");
         return page.respond(StatusCode::FORBIDDEN);
     };
-    if !guard.codes.allows(&operator) {
+    if !guard.codes.allows(operator) {
         return Err(ErrorPage::slow_down());
     }
     let approved = decision == Decision::Approve;
     let decided = match read_user_code(&user_code) {
         Some(code) => {
             let now = Timestamp::now();
-            store.decide_grant(&code, approved, &operator, now).await?
+            store.decide_grant(&code, approved, operator, now).await?
         }
         None => false,
     };
     if !decided {
-        let page = CodePage::new(&visit, &operator, UNKNOWN_CODE);
-        return page.respond(StatusCode::NOT_FOUND);
+        return code_page(&visit, operator, UNKNOWN_CODE).respond(StatusCode::NOT_FOUND);
     }
-    guard.codes.forgive(&operator);
+    guard.codes.forgive(operator);
     tracing::info!(operator, ?decision, "decided on a device");
-    DonePage::new(&visit, &operator, approved).respond(StatusCode::OK)
+    let page = DonePage {
+        visit: &visit,
+        operator,
+        approved,
+    };
+    page.respond(StatusCode::OK)
 }
 
 #[derive(Deserialize)]

@@ -16,7 +16,6 @@ use super::user_code::generate as new_user_code;
 use crate::error::Error;
 use crate::http::listener::PeerAddress;
 use crate::http::throttle::{Throttle, network};
-use crate::report;
 use crate::secret::Secret;
 use crate::site::{Site, is_identifier};
 use crate::store::{NewGrant, Poll, Store};
@@ -221,7 +220,7 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        report::failure(&error);
+        error.log();
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             ..Self::new("server_error", "the server failed; try again later")

@@ -14,7 +14,6 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
-use crate::report;
 
 /// In every page's head; the policy below allows this style and nothing else.
 pub(super) const STYLE: &str = include_str!("../../templates/style.css");
@@ -87,7 +86,7 @@ impl ErrorPage {
 
 impl From<Error> for ErrorPage {
     fn from(error: Error) -> Self {
-        report::failure(&error);
+        error.log();
         Self::broken()
     }
 }

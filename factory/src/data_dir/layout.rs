@@ -25,7 +25,7 @@ impl DataDir {
                 dir: self,
                 _lock: file,
             }),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { path: self.0 }),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked(self.0)),
             Err(TryLockError::Error(source)) => Err(Error::file("lock", path)(source)),
         }
     }
@@ -78,7 +78,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = || DataDir::new(dir.path()).lock();
         let held = lock().unwrap();
-        assert!(matches!(lock(), Err(Error::Locked { .. })));
+        assert!(matches!(lock(), Err(Error::Locked(_))));
         drop(held);
         lock().unwrap();
     }

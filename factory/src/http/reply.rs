@@ -5,7 +5,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::report;
 
 /// For every path that is not served.
 pub(crate) async fn no_such_path() -> Reply {
@@ -42,7 +41,7 @@ impl IntoResponse for Reply {
 /// Our own failures: the log has the cause, the client learns only that it may try again.
 impl From<Error> for Reply {
     fn from(error: Error) -> Self {
-        report::failure(&error);
+        error.log();
         Self::message(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the server failed; try again later",

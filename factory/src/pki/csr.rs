@@ -1,9 +1,11 @@
-//! Reads a device's certificate signing request (PKCS#10, RFC 2986).
+//! What a device says of itself: its certificate signing request (PKCS#10, RFC 2986), and the certificate
+//! that it proves.
 
 use p256::ecdsa::DerSignature;
 use p256::ecdsa::signature::Verifier as _;
+use x509_cert::Certificate;
 use x509_cert::der::oid::db::rfc5912::ECDSA_WITH_SHA_256;
-use x509_cert::der::{DecodePem as _, Encode as _};
+use x509_cert::der::{Decode as _, DecodePem as _, Encode as _};
 use x509_cert::request::CertReq;
 
 use super::key::PublicKey;
@@ -54,6 +56,16 @@ impl DeviceCsr {
             key,
         })
     }
+}
+
+/// The subject and public key of a certificate that a TLS handshake has already verified; `None` if
+/// it is not shaped like a device's.
+pub(crate) fn read_peer(der: &[u8]) -> Option<(Subject, PublicKey)> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let tbs = certificate.tbs_certificate();
+    let subject = Subject::read(tbs.subject()).ok()?;
+    let key = PublicKey::read(tbs.subject_public_key_info())?;
+    Some((subject, key))
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
-use super::flaw::Flaw;
-use super::key::{Key, PublicKey};
+use super::key::{Flaw, Key, PublicKey};
 use super::pem;
 use super::profile::{Filled, Profile};
 use super::subject::Subject;
@@ -99,7 +98,7 @@ impl Signer<'_> {
         key: PublicKey,
     ) -> Result<Certificate, Error> {
         let now = SystemTime::now();
-        let mut ends = Time::try_from(now + Duration::from_secs(profile.lifetime()))?;
+        let mut ends = Time::try_from(now + profile.lifetime())?;
         if let Some(limit) = self.ends
             && limit.to_unix_duration() < ends.to_unix_duration()
         {

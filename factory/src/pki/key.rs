@@ -1,6 +1,6 @@
 //! EC P-256 keys: SEC1 PEM on disk, signatures for certificates, and the form rustls wants.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use p256::SecretKey;
 use p256::ecdsa::{SigningKey, VerifyingKey};
@@ -15,10 +15,26 @@ use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use x509_cert::spki::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
-use super::flaw::Flaw;
 use crate::data_dir::files;
 use crate::error::Error;
 use crate::secret::hex;
+
+/// What can be wrong with a key or certificate on disk.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Flaw {
+    #[error("not an EC P-256 key in SEC1 PEM")]
+    NotAKey,
+    #[error("the new key cannot be encoded")]
+    Encoding(#[from] p256::elliptic_curve::Error),
+    #[error("not one certificate in PEM")]
+    NotACertificate(#[from] x509_cert::der::Error),
+    #[error("its key '{}' is missing", .0.display())]
+    KeyMissing(PathBuf),
+    #[error("it is not a certificate for the key beside it")]
+    OtherKey,
+    #[error("it is not a CA's certificate")]
+    NotACa,
+}
 
 /// A private key; p256 hides it from `Debug` and wipes it when dropped.
 #[derive(Debug, Clone)]

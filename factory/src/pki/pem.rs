@@ -5,8 +5,7 @@ use std::path::Path;
 use x509_cert::Certificate;
 use x509_cert::der::{DecodePem as _, EncodePem as _, pem::LineEnding};
 
-use super::flaw::Flaw;
-use super::key::Key;
+use super::key::{Flaw, Key};
 use crate::data_dir::files;
 use crate::error::Error;
 

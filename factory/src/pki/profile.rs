@@ -1,12 +1,13 @@
 //! The shapes of certificates: which extensions, how critical, how long.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use x509_cert::Certificate;
 use x509_cert::TbsCertificate;
 use x509_cert::builder::Result;
 use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::der::asn1::{Ia5String, OctetString};
+use x509_cert::der::asn1::{Ia5String, ObjectIdentifier, OctetString};
 use x509_cert::der::oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
@@ -38,54 +39,55 @@ pub(crate) enum Profile<'a> {
     ApiTls(&'a [Host]),
 }
 
+/// What a profile puts into a certificate.
+struct Shape {
+    days: u64,
+    /// `None` for one that signs no others.
+    ca: Option<BasicConstraints>,
+    key_usage: KeyUsage,
+    /// Extended key usages, and whether they are critical.
+    extended: Option<(bool, Vec<ObjectIdentifier>)>,
+}
+
 impl Profile<'_> {
-    /// Longest lifetime in seconds; the issuer's end may cut it short.
-    pub(super) fn lifetime(self) -> u64 {
-        match self {
-            Self::Root | Self::Device => 20 * 365 * DAY,
-            Self::DeviceCa | Self::GatewayTls(_) | Self::ApiCa => 10 * 365 * DAY,
+    fn shape(self) -> Shape {
+        let ca = |path_len_constraint| {
+            Some(BasicConstraints {
+                ca: true,
+                path_len_constraint,
+            })
+        };
+        let signs_certificates = KeyUsage(KeyUsages::KeyCertSign.into());
+        let speaks_tls = KeyUsage(KeyUsages::DigitalSignature.into());
+        let (days, ca, key_usage, extended) = match self {
+            Self::Root => {
+                let usages = vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
+                let signs = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
+                (20 * 365, ca(None), signs, Some((false, usages)))
+            }
+            Self::DeviceCa | Self::ApiCa => (10 * 365, ca(Some(0)), signs_certificates, None),
+            Self::GatewayTls(_) => {
+                let usages = vec![ID_KP_SERVER_AUTH];
+                (10 * 365, None, speaks_tls, Some((true, usages)))
+            }
             // Browsers and Apple's TLS refuse server certificates of more than 398 days.
-            Self::ApiTls(_) => 397 * DAY,
-        }
-    }
-
-    fn basic_constraints(self) -> Option<BasicConstraints> {
-        match self {
-            Self::Root => Some(BasicConstraints {
-                ca: true,
-                path_len_constraint: None,
-            }),
-            Self::DeviceCa | Self::ApiCa => Some(BasicConstraints {
-                ca: true,
-                path_len_constraint: Some(0),
-            }),
-            Self::GatewayTls(_) | Self::ApiTls(_) | Self::Device => None,
-        }
-    }
-
-    fn key_usage(self) -> KeyUsage {
-        match self {
-            Self::Root => KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-            Self::DeviceCa | Self::ApiCa => KeyUsage(KeyUsages::KeyCertSign.into()),
-            Self::GatewayTls(_) | Self::ApiTls(_) | Self::Device => {
-                KeyUsage(KeyUsages::DigitalSignature.into())
+            Self::ApiTls(_) => (397, None, speaks_tls, Some((true, vec![ID_KP_SERVER_AUTH]))),
+            Self::Device => {
+                let usages = vec![ID_KP_CLIENT_AUTH];
+                (20 * 365, None, speaks_tls, Some((true, usages)))
             }
+        };
+        Shape {
+            days,
+            ca,
+            key_usage,
+            extended,
         }
     }
 
-    /// The extended key usage and whether it is critical.
-    fn extended_key_usage(self) -> Option<(bool, ExtendedKeyUsage)> {
-        match self {
-            Self::Root => Some((
-                false,
-                ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH]),
-            )),
-            Self::DeviceCa | Self::ApiCa => None,
-            Self::GatewayTls(_) | Self::ApiTls(_) => {
-                Some((true, ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH])))
-            }
-            Self::Device => Some((true, ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH]))),
-        }
+    /// Longest lifetime; the issuer's end may cut it short.
+    pub(super) fn lifetime(self) -> Duration {
+        Duration::from_secs(self.shape().days * DAY)
     }
 
     fn alternative_names(self) -> Result<Option<SubjectAltName>> {
@@ -145,7 +147,8 @@ impl BuilderProfile for Filled<'_> {
     ) -> Result<Vec<Extension>> {
         let mut extensions = Vec::new();
         let subject = tbs.subject();
-        if let Some(constraints) = self.profile.basic_constraints() {
+        let shape = self.profile.shape();
+        if let Some(constraints) = shape.ca {
             extensions.push((true, &constraints).to_extension(subject, &extensions)?);
             let key_id = SubjectKeyIdentifier::try_from(key)?;
             extensions.push((&key_id).to_extension(subject, &extensions)?);
@@ -160,8 +163,9 @@ impl BuilderProfile for Filled<'_> {
             };
             extensions.push((&key_id).to_extension(subject, &extensions)?);
         }
-        extensions.push((true, &self.profile.key_usage()).to_extension(subject, &extensions)?);
-        if let Some((critical, usage)) = self.profile.extended_key_usage() {
+        extensions.push((true, &shape.key_usage).to_extension(subject, &extensions)?);
+        if let Some((critical, usages)) = shape.extended {
+            let usage = ExtendedKeyUsage(usages);
             extensions.push((critical, &usage).to_extension(subject, &extensions)?);
         }
         if let Some(names) = self.profile.alternative_names()? {

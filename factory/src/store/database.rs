@@ -42,8 +42,7 @@ impl Store {
     pub(crate) async fn open(dir: &DataDir) -> Result<Self, Error> {
         let path = dir.database();
         if !path.exists() {
-            let path = dir.path().into();
-            return Err(Error::NoFactory { path });
+            return Err(Error::NoFactory(dir.path().into()));
         }
         Self::connect(&path).await
     }
@@ -81,7 +80,7 @@ mod tests {
     async fn belongs_to_one_factory_and_one_user() {
         let dir = tempfile::tempdir().unwrap();
         let missing = Store::open(&DataDir::new(dir.path())).await.unwrap_err();
-        assert!(matches!(missing, Error::NoFactory { .. }));
+        assert!(matches!(missing, Error::NoFactory(_)));
         let locked = DataDir::new(dir.path()).lock().unwrap();
         let store = Store::create(&locked, "acme").await.unwrap();
         let other = Store::create(&locked, "other").await.unwrap_err();

@@ -1,7 +1,9 @@
 //! Registered and denied devices.
 
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{FromRow, Sqlite};
 
 use super::database::Store;
 use crate::error::Error;
@@ -43,6 +45,34 @@ pub(crate) struct Entry {
     pub(crate) public_key_sha256: String,
     /// `None` for a device whose certificate we did not sign.
     pub(crate) issued: Option<Issued>,
+}
+
+impl Entry {
+    /// A statement with this entry as $1 to $10, in the order of its fields.
+    fn bind<'q>(&'q self, statement: &'q str) -> Query<'q, Sqlite, SqliteArguments<'q>> {
+        let Self {
+            uuid,
+            name,
+            factory,
+            group,
+            hardware_id,
+            production,
+            public_key_sha256,
+            issued,
+        } = self;
+        let issued = issued.as_ref();
+        sqlx::query(statement)
+            .bind(uuid)
+            .bind(name)
+            .bind(factory)
+            .bind(group)
+            .bind(hardware_id)
+            .bind(production)
+            .bind(public_key_sha256)
+            .bind(issued.map(|issued| &issued.certificate_pem))
+            .bind(issued.map(|issued| &issued.issuer_pem))
+            .bind(issued.map(|issued| issued.ends))
+    }
 }
 
 /// A certificate that we signed.
@@ -130,73 +160,28 @@ impl Store {
     /// Enters a device, unless its UUID is taken: then how it stands. One statement decides, so of two at the same time
     /// exactly one enters, and a caller that goes away leaves one entry or none.
     pub(crate) async fn enter(&self, entry: &Entry) -> Result<Option<Standing>, Error> {
-        let Entry {
-            uuid,
-            name,
-            factory,
-            group,
-            hardware_id,
-            production,
-            public_key_sha256,
-            issued,
-        } = entry;
         let query = format!(
             "INSERT INTO devices ({COLUMNS}) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $11, $8, $9, $10, NULL) \
              ON CONFLICT (uuid) DO NOTHING"
         );
-        let entered = sqlx::query(&query)
-            .bind(uuid)
-            .bind(name)
-            .bind(factory)
-            .bind(group)
-            .bind(hardware_id)
-            .bind(production)
-            .bind(public_key_sha256)
-            .bind(Timestamp::now())
-            .bind(issued.as_ref().map(|issued| &issued.certificate_pem))
-            .bind(issued.as_ref().map(|issued| &issued.issuer_pem))
-            .bind(issued.as_ref().map(|issued| issued.ends))
-            .execute(&self.pool)
-            .await?;
-        if entered.rows_affected() == 1 {
+        let query = entry.bind(&query).bind(Timestamp::now());
+        if query.execute(&self.pool).await?.rows_affected() == 1 {
             return Ok(None);
         }
         // Rows are never removed, so the one that was in the way is still there.
-        self.find(uuid, public_key_sha256).await
+        self.find(&entry.uuid, &entry.public_key_sha256).await
     }
 
     /// Brings the entry of a device that registers again up to date; false if it was deleted, or
     /// another key took its place, in the meantime.
     pub(crate) async fn update(&self, entry: &Entry) -> Result<bool, Error> {
-        let Entry {
-            uuid,
-            name,
-            factory,
-            group,
-            hardware_id,
-            production,
-            public_key_sha256,
-            issued,
-        } = entry;
-        let updated = sqlx::query(
-            "UPDATE devices SET name = $1, factory = $2, device_group = $3, hardware_id = $4, \
-             production = $5, certificate_pem = $6, issuer_pem = $7, certificate_ends = $8 \
-             WHERE uuid = $9 AND public_key_sha256 = $10 AND deleted_at IS NULL",
-        )
-        .bind(name)
-        .bind(factory)
-        .bind(group)
-        .bind(hardware_id)
-        .bind(production)
-        .bind(issued.as_ref().map(|issued| &issued.certificate_pem))
-        .bind(issued.as_ref().map(|issued| &issued.issuer_pem))
-        .bind(issued.as_ref().map(|issued| issued.ends))
-        .bind(uuid)
-        .bind(public_key_sha256)
-        .execute(&self.pool)
-        .await?;
-        Ok(updated.rows_affected() == 1)
+        let query = entry.bind(
+            "UPDATE devices SET name = $2, factory = $3, device_group = $4, hardware_id = $5, \
+             production = $6, certificate_pem = $8, issuer_pem = $9, certificate_ends = $10 \
+             WHERE uuid = $1 AND public_key_sha256 = $7 AND deleted_at IS NULL",
+        );
+        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
     }
 
     /// The name of a device, deleted or not.

@@ -76,10 +76,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, Error> {
         for query in [
-            "DELETE FROM device_grants WHERE ends_at < $1",
-            "DELETE FROM access_tokens WHERE ends_at < $1",
+            "DELETE FROM device_grants WHERE ends_at + $1 < $2",
+            "DELETE FROM access_tokens WHERE ends_at + $1 < $2",
         ] {
-            let forgotten = sqlx::query(query).bind(now - REMEMBERED);
+            let forgotten = sqlx::query(query).bind(millis(REMEMBERED)).bind(now);
             forgotten.execute(&self.pool).await?;
         }
         let NewGrant {

@@ -3,14 +3,27 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tool::{curl, output, run};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lmp-factory");
+const SERVE: &str = "serve --listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0";
+
+/// The program with a line of arguments and a data directory, of which none has a space.
+fn command(line: &str, data: &str) -> Output {
+    output(PROGRAM, format!("{line} --data-dir {data}").split(' '))
+}
+
+/// Standard output of a command that must succeed.
+fn succeed(line: &str, data: &str) -> String {
+    let output = command(line, data);
+    assert!(output.status.success(), "{line}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
 
 /// A served factory in a process of its own, killed when the test fails.
 struct Served {
@@ -21,19 +34,12 @@ struct Served {
 
 impl Served {
     fn start(data_dir: &Path) -> Self {
-        let any = "127.0.0.1:0";
         let mut child = Command::new(PROGRAM)
-            .args([
-                "serve",
-                "--factory",
-                "acme",
-                "--listen",
-                any,
-                "--gateway-listen",
-                any,
-                "--json",
-            ])
-            .arg("--data-dir")
+            .args(
+                SERVE
+                    .split(' ')
+                    .chain(["--factory", "acme", "--json", "--data-dir"]),
+            )
             .arg(data_dir)
             .stdout(Stdio::piped())
             .spawn()
@@ -80,10 +86,8 @@ fn an_empty_directory_is_served_and_served_again() {
     let first = Served::start(&data);
     let token = first.fact("api_token").to_owned();
     let root = std::fs::read(first.fact("root_file")).unwrap();
-    assert_eq!(
-        first.fact("device_api"),
-        format!("{}/ota/devices/", first.fact("api"))
-    );
+    let device_api = format!("{}/ota/devices/", first.fact("api"));
+    assert_eq!(first.fact("device_api"), device_api);
     assert!(first.fact("gateway").starts_with("https://localhost:"));
     first.end("-TERM");
 
@@ -91,17 +95,10 @@ fn an_empty_directory_is_served_and_served_again() {
     assert_eq!(second.facts["api_token"], Value::Null);
     assert_eq!(std::fs::read(second.fact("root_file")).unwrap(), root);
     let header = format!("OSF-TOKEN: {token}");
-    let list = curl(&[
-        "--cacert",
-        second.fact("ca_file"),
-        "-H",
-        &header,
-        second.fact("device_api"),
-    ]);
-    assert_eq!(
-        (list.status, list.json()),
-        (200, serde_json::json!({ "devices": [] }))
-    );
+    let (ca, api) = (second.fact("ca_file"), second.fact("device_api"));
+    let list = curl(&["--cacert", ca, "-H", &header, api]);
+    assert_eq!(list.status, 200);
+    assert_eq!(list.json(), json!({ "devices": [] }));
 }
 
 #[test]
@@ -128,38 +125,24 @@ fn commands_work_beside_the_server() {
     let ca = served.fact("ca_file");
     let api = served.fact("device_api");
 
-    let token = run(
-        PROGRAM,
-        ["token", "create", "--data-dir", data, "--name", "line 1"],
-    );
+    let name = ["token", "create", "--data-dir", data, "--name", "line 1"];
+    let token = run(PROGRAM, name);
     let header = format!("OSF-TOKEN: {}", token.trim());
     assert_eq!(curl(&["--cacert", ca, "-H", &header, api]).status, 200);
 
     let csr = crate::tool::csr(dir.path(), "device-1", "/CN=device-1/OU=acme");
-    let body = serde_json::json!({
+    let body = json!({
         "uuid": "device-1", "csr": csr, "hardware-id": "rpi", "sota-config-dir": "/var/sota"
     });
     let posted = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
     assert_eq!(posted.status, 201, "{posted:?}");
 
-    let list = || -> Value {
-        serde_json::from_str(&run(
-            PROGRAM,
-            ["device", "list", "--data-dir", data, "--json"],
-        ))
-        .unwrap()
-    };
+    let list = || -> Value { serde_json::from_str(&succeed("device list --json", data)).unwrap() };
     assert_eq!(list()[0]["uuid"], "device-1");
-    assert!(run(PROGRAM, ["device", "list", "--data-dir", data]).contains("device-1"));
-    run(
-        PROGRAM,
-        ["device", "delete", "--data-dir", data, "device-1"],
-    );
-    assert_eq!(list(), serde_json::json!([]));
-    let gone = output(
-        PROGRAM,
-        ["device", "delete", "--data-dir", data, "device-1"],
-    );
+    assert!(succeed("device list", data).contains("device-1"));
+    succeed("device delete device-1", data);
+    assert_eq!(list(), json!([]));
+    let gone = command("device delete device-1", data);
     assert_eq!(gone.status.code(), Some(66));
     let denied = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
     assert_eq!(denied.status, 409);
@@ -169,53 +152,26 @@ fn commands_work_beside_the_server() {
 fn refusals_name_their_reason() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().to_str().unwrap();
-    let refused = |arguments: &[&str]| {
-        let output = output(PROGRAM, arguments);
+    let refused = |line: &str, code: i32, reason: &str| {
+        let output = command(line, data);
         let text = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), text)
+        assert_eq!(output.status.code(), Some(code), "{line}: {text}");
+        assert!(text.contains(reason), "{line}: {text}");
     };
-    let (code, text) = refused(&["device", "list", "--data-dir", data]);
-    assert_eq!(code, 78);
-    assert!(text.contains("there is no factory"), "{text}");
-
-    let serve = [
-        "serve",
-        "--data-dir",
-        data,
-        "--listen",
-        "127.0.0.1:0",
-        "--gateway-listen",
-        "127.0.0.1:0",
-    ];
-    let (code, text) = refused(&[&serve[..], &["--factory", "a b"]].concat());
-    assert_eq!((code, text.contains("not a factory name")), (64, true));
-    let http = [
-        "serve",
-        "--data-dir",
-        data,
-        "--listen",
-        "0.0.0.0:0",
-        "--http",
-        "--factory",
-        "acme",
-    ];
-    let (code, text) = refused(&http);
-    assert_eq!((code, text.contains("loopback")), (64, true), "{text}");
+    refused("device list", 78, "there is no factory");
+    refused(&format!("{SERVE} --factory a/b"), 64, "not a factory name");
+    let http = "serve --listen 0.0.0.0:0 --http --factory acme";
+    refused(http, 64, "loopback");
 
     let served = Served::start(dir.path());
-    let (code, text) = refused(&[&serve[..], &["--factory", "acme"]].concat());
-    assert_eq!(
-        (code, text.contains("another lmp-factory")),
-        (75, true),
-        "{text}"
+    refused(
+        &format!("{SERVE} --factory acme"),
+        75,
+        "another lmp-factory",
     );
     served.end("-TERM");
-    let (code, text) = refused(&[&serve[..], &["--factory", "other"]].concat());
-    assert_eq!(
-        (code, text.contains("holds the factory 'acme'")),
-        (78, true),
-        "{text}"
-    );
+    let other = format!("{SERVE} --factory other");
+    refused(&other, 78, "holds the factory 'acme'");
 }
 
 #[test]
@@ -223,10 +179,8 @@ fn operators_are_added_and_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().to_str().unwrap();
     let served = Served::start(dir.path());
-    assert_eq!(
-        served.fact("oauth"),
-        format!("{}/oauth", served.fact("api"))
-    );
+    let oauth = format!("{}/oauth", served.fact("api"));
+    assert_eq!(served.fact("oauth"), oauth);
     let add = |password: &str| {
         let mut child = Command::new(PROGRAM)
             .args(["operator", "add", "--data-dir", data])
@@ -239,28 +193,17 @@ fn operators_are_added_and_deleted() {
         input.write_all(password.as_bytes()).unwrap();
         drop(input);
         let output = child.wait_with_output().unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text)
     };
     let (code, text) = add("short\n");
     assert_eq!((code, text.contains("8 to 1024")), (64, true), "{text}");
     assert_eq!(add("correct horse\n").0, 0);
     let (code, text) = add("correct horse");
     assert_eq!((code, text.contains("'ann' already")), (73, true), "{text}");
-    run(PROGRAM, ["operator", "delete", "--data-dir", data, "ann"]);
+    succeed("operator delete ann", data);
     let file = dir.path().join("password");
     std::fs::write(&file, "correct horse\nnot this").unwrap();
-    let file = file.to_str().unwrap();
-    let add_from = [
-        "operator",
-        "add",
-        "--data-dir",
-        data,
-        "--password-file",
-        file,
-        "ann",
-    ];
-    run(PROGRAM, add_from);
+    let add = format!("operator add --password-file {} ann", file.display());
+    succeed(&add, data);
 }
