@@ -34,6 +34,10 @@ struct Served {
 
 impl Served {
     fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, &[])
+    }
+
+    fn start_with(data_dir: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(
                 SERVE
@@ -41,6 +45,8 @@ impl Served {
                     .chain(["--factory", "acme", "--json", "--data-dir"]),
             )
             .arg(data_dir)
+            .args(more)
+            .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -57,6 +63,19 @@ impl Served {
 
     fn fact(&self, name: &str) -> &str {
         self.facts[name].as_str().unwrap()
+    }
+
+    fn connect(&self, fact: &str) -> TcpStream {
+        let port = self.fact(fact).rsplit(':').next().unwrap();
+        TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap()
+    }
+
+    /// What it holds in memory, in kB.
+    fn memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let resident = status.split_once("VmRSS:").unwrap().1;
+        resident.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Sends a signal; the status and how long the end took.
@@ -106,10 +125,9 @@ fn signals_end_it_within_a_second_whatever_is_open() {
     for signal in ["-TERM", "-INT"] {
         let dir = tempfile::tempdir().unwrap();
         let served = Served::start(dir.path());
-        let port = |url: &str| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
         // One that says nothing at all, and one in the middle of its handshake.
-        let _silent = TcpStream::connect(("127.0.0.1", port(served.fact("gateway")))).unwrap();
-        let mut started = TcpStream::connect(("127.0.0.1", port(served.fact("api")))).unwrap();
+        let _silent = served.connect("gateway");
+        let mut started = served.connect("api");
         started.write_all(&[0x16, 3, 1]).unwrap();
         let (status, took) = served.end(signal);
         assert!(status.success(), "{signal}: {status}");
@@ -206,4 +224,52 @@ fn operators_are_added_and_deleted() {
     std::fs::write(&file, "correct horse\nnot this").unwrap();
     let add = format!("operator add --password-file {} ann", file.display());
     succeed(&add, data);
+}
+
+/// The head and body of the answer on a connection that stays open.
+fn exchange(connection: &mut BufReader<TcpStream>, request: &str) -> (String, String) {
+    connection.get_mut().write_all(request.as_bytes()).unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(connection.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let length = head.split_once("content-length: ").unwrap().1;
+    let length = length.split("\r\n").next().unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+#[test]
+fn long_names_of_refused_logins_are_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start_with(dir.path(), &["--http"]);
+    let mut connection = BufReader::new(served.connect("api"));
+    let page = "GET /activate/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let (head, page) = exchange(&mut connection, page);
+    let cookie = head.split_once("set-cookie: ").unwrap().1;
+    let cookie = cookie.split(';').next().unwrap();
+    let token = page.split_once("name=\"csrf\" value=\"").unwrap().1;
+    let token = token.split('"').next().unwrap();
+    let mut login = |number: u32| {
+        let name = "n".repeat(60_000);
+        let form = format!("csrf={token}&password=x&name={name}{number}");
+        let head = format!(
+            "POST /activate/login HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+            form.len()
+        );
+        exchange(&mut connection, &(head + &form)).0
+    };
+    for number in 0..20 {
+        login(number);
+    }
+    let before = served.memory();
+    for number in 20..520 {
+        let head = login(number);
+        assert!(head.starts_with("HTTP/1.1 429"), "{head}");
+    }
+    // The names are 30 MB.
+    let grown = served.memory().saturating_sub(before);
+    assert!(grown < 6_000, "{grown} kB");
 }
