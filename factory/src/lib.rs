@@ -8,7 +8,7 @@
 //! commands do without it.
 //!
 //! The rooms from top to bottom, of which each imports only from those behind it: `server`, `app`, `api`,
-//! `gateway`, `factory`, `approval`, `registration`, `http`, `pki`, `store`, `data_dir`, `site`,
+//! `factory`, `approval`, `gateway`, `registration`, `http`, `pki`, `store`, `data_dir`, `site`,
 //! `time`, `secret`, `error`.
 //!
 //! ```no_run

@@ -19,7 +19,7 @@ const LONGEST: usize = 1024;
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// A password of any length; [`crate::Factory::add_operator`] wants 8 to 1024 bytes.
+    /// A password of any length; an operator's has 8 to 1024 bytes.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))

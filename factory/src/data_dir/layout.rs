@@ -47,22 +47,8 @@ pub(crate) struct LockedDir {
 }
 
 impl LockedDir {
-    /// Certificate of the CA that clients of the API trust.
-    pub(crate) fn api_ca(&self) -> PathBuf {
-        self.dir.0.join("api-ca.pem")
-    }
-
-    /// All other keys and certificates.
-    pub(crate) fn pki(&self) -> Result<PathBuf, Error> {
-        self.private("pki")
-    }
-
-    /// The TUF root with its key.
-    pub(crate) fn tuf(&self) -> Result<PathBuf, Error> {
-        self.private("tuf")
-    }
-
-    fn private(&self, name: &str) -> Result<PathBuf, Error> {
+    /// A directory below, for the owner only: `pki` or `tuf`.
+    pub(crate) fn private(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.dir.0.join(name);
         files::create_private_dir(&path)?;
         Ok(path)

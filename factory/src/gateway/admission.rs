@@ -6,7 +6,6 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
-use crate::error::Error;
 use crate::http::listener::PeerCertificate;
 use crate::http::reply::Reply;
 use crate::pki::read_peer;
@@ -64,21 +63,18 @@ async fn admit(
         public_key_sha256: key.fingerprint()?,
         issued: None,
     };
-    match standing(store, &entry).await? {
+    let find = || store.find(&entry.uuid, &entry.public_key_sha256);
+    let mut standing = find().await?;
+    if standing.is_none() {
+        standing = store.enter(&entry).await?;
+    }
+    if standing.is_none() {
+        tracing::info!(uuid = entry.uuid, "device registered by its first request");
+        standing = find().await?;
+    }
+    match standing {
         Some(Standing::Known(known)) => Ok(known.device),
         Some(Standing::OtherKey) => Err(refused("the device is registered with another key")),
         Some(Standing::Denied) | None => Err(refused("the device is denied")),
     }
-}
-
-async fn standing(store: &Store, entry: &Entry) -> Result<Option<Standing>, Error> {
-    let found = store.find(&entry.uuid, &entry.public_key_sha256).await?;
-    if found.is_some() {
-        return Ok(found);
-    }
-    if let Some(standing) = store.enter(entry).await? {
-        return Ok(Some(standing));
-    }
-    tracing::info!(uuid = entry.uuid, "device registered by its first request");
-    store.find(&entry.uuid, &entry.public_key_sha256).await
 }

@@ -39,7 +39,7 @@ enum Flaw {
 impl TufRoot {
     /// Reads the metadata, or makes it with its key.
     pub(crate) fn open(locked: &LockedDir) -> Result<Self, Error> {
-        let dir = locked.tuf()?;
+        let dir = locked.private("tuf")?;
         let path = dir.join("1.root.json");
         let json = if let Some(bytes) = files::read_if_present(&path)? {
             let json = String::from_utf8(bytes).map_err(|_| Flaw::Text);

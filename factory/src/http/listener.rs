@@ -19,7 +19,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -73,12 +73,14 @@ impl Listener {
                     Ok((stream, address)) => {
                         let connection = Connection {
                             address: PeerAddress(address.ip()),
-                            tls: tls.clone(),
                             router: router.clone(),
                             watcher: graceful.watcher(),
-                            _slot: slot,
                         };
-                        connections.spawn(connection.serve(stream));
+                        let served = connection.serve(stream, tls.clone());
+                        connections.spawn(async move {
+                            served.await;
+                            drop(slot);
+                        });
                     }
                     Err(error) => {
                         tracing::warn!(%error, "accept failed");
@@ -98,19 +100,18 @@ impl Listener {
     }
 }
 
+/// One connection, from its first byte to its last.
 struct Connection {
     address: PeerAddress,
-    tls: Option<TlsAcceptor>,
     router: Router,
     watcher: Watcher,
-    _slot: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         // Answers are small and a device waits for each of them.
         let _ = stream.set_nodelay(true);
-        let Some(acceptor) = self.tls.clone() else {
+        let Some(acceptor) = tls else {
             return self.serve_http(stream, PeerCertificate(None)).await;
         };
         match timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
@@ -129,21 +130,14 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Self {
-            address,
-            router,
-            watcher,
-            tls: _,
-            _slot,
-        } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            answer(router.clone(), request, address, peer.clone())
+            answer(self.router.clone(), request, self.address, peer.clone())
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
+        if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "connection ended early");
         }
     }

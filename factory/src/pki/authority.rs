@@ -9,7 +9,7 @@ use super::key::{Key, PublicKey};
 use super::pem::{self, to_pem};
 use super::profile::{DAY, Profile, covers};
 use super::subject::Subject;
-use crate::data_dir::{LockedDir, files};
+use crate::data_dir::LockedDir;
 use crate::error::Error;
 use crate::site::Host;
 
@@ -40,12 +40,12 @@ pub(crate) struct Identity {
 impl Pki {
     /// Reads what is there and makes what is missing; a start that was cut short is continued.
     pub(crate) fn open(locked: &LockedDir, factory: &str, hosts: &[Host]) -> Result<Self, Error> {
-        let dir = locked.pki()?;
+        let dir = locked.private("pki")?;
         let file = |name: &str| dir.join(name);
         let server = Subject::new(&hosts[0].to_string(), factory);
 
         let root_file = file("factory_ca.pem");
-        let root = Root::open(&file("factory_ca.key"), &root_file, factory)?;
+        let root = Root::open(file("factory_ca.key"), &root_file, factory)?;
 
         let path = file("online-ca.pem");
         let any = |_: &Certificate| true;
@@ -63,7 +63,7 @@ impl Pki {
         })?;
         let gateway = Identity { key, certificate };
 
-        let api_ca_file = locked.api_ca();
+        let api_ca_file = locked.dir.path().join("api-ca.pem");
         let subject = Subject::new("lmp-factory API CA", factory);
         let api_ca =
             Ca::open_self_signed(&file("api-ca.key"), &api_ca_file, Profile::ApiCa, &subject)?;
@@ -76,7 +76,7 @@ impl Pki {
         })?;
 
         Ok(Self {
-            root_pem: to_pem(root.certificate())?,
+            root_pem: to_pem(&root.certificate)?,
             root_file,
             online_ca,
             gateway,
@@ -87,32 +87,29 @@ impl Pki {
 }
 
 /// The root of trust, whose key its owner may have taken away.
-enum Root {
-    Here(Ca),
-    Offline {
-        certificate: Certificate,
-        key: PathBuf,
-    },
+struct Root {
+    certificate: Certificate,
+    key_path: PathBuf,
+    ca: Option<Ca>,
 }
 
 impl Root {
-    fn open(key: &Path, path: &Path, factory: &str) -> Result<Self, Error> {
-        if let (Some(certificate), None) = (pem::read(path)?, files::read_if_present(key)?) {
-            Ok(Self::Offline {
-                certificate,
-                key: key.into(),
-            })
+    fn open(key_path: PathBuf, path: &Path, factory: &str) -> Result<Self, Error> {
+        let here = key_path.try_exists();
+        let here = here.map_err(Error::file("read", &key_path))?;
+        let offline = pem::read(path)?.filter(|_| !here);
+        let (certificate, ca) = if let Some(certificate) = offline {
+            (certificate, None)
         } else {
             let subject = Subject::new("Factory-CA", factory);
-            Ca::open_self_signed(key, path, Profile::Root, &subject).map(Self::Here)
-        }
-    }
-
-    fn certificate(&self) -> &Certificate {
-        match self {
-            Self::Here(ca) => &ca.certificate,
-            Self::Offline { certificate, .. } => certificate,
-        }
+            let ca = Ca::open_self_signed(&key_path, path, Profile::Root, &subject)?;
+            (ca.certificate.clone(), Some(ca))
+        };
+        Ok(Self {
+            certificate,
+            key_path,
+            ca,
+        })
     }
 
     fn issue(
@@ -122,13 +119,11 @@ impl Root {
         key: PublicKey,
         path: &Path,
     ) -> Result<Certificate, Error> {
-        match self {
-            Self::Here(ca) => ca.issue(profile, subject, key),
-            Self::Offline { key, .. } => Err(Error::RootOffline {
-                key: key.clone(),
-                wanted: path.into(),
-            }),
-        }
+        let ca = self.ca.as_ref().ok_or_else(|| Error::RootOffline {
+            key: self.key_path.clone(),
+            wanted: path.into(),
+        })?;
+        ca.issue(profile, subject, key)
     }
 }
 

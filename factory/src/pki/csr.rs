@@ -75,8 +75,8 @@ pub(crate) mod tests {
     use x509_cert::der::pem::LineEnding;
     use x509_cert::request::RequestBuilder;
 
+    use super::super::key::Key;
     use super::*;
-    use crate::pki::key::Key;
 
     /// A CSR as a device makes it.
     pub(crate) fn csr(key: &Key, subject: &Subject) -> String {

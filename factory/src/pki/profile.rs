@@ -7,7 +7,7 @@ use x509_cert::Certificate;
 use x509_cert::TbsCertificate;
 use x509_cert::builder::Result;
 use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::der::asn1::{Ia5String, ObjectIdentifier, OctetString};
+use x509_cert::der::asn1::{Ia5String, OctetString};
 use x509_cert::der::oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
@@ -45,43 +45,40 @@ struct Shape {
     /// `None` for one that signs no others.
     ca: Option<BasicConstraints>,
     key_usage: KeyUsage,
-    /// Extended key usages, and whether they are critical.
-    extended: Option<(bool, Vec<ObjectIdentifier>)>,
+    /// Extended key usage, and whether it is critical.
+    extended: Option<(bool, ExtendedKeyUsage)>,
 }
 
 impl Profile<'_> {
     fn shape(self) -> Shape {
-        let ca = |path_len_constraint| {
-            Some(BasicConstraints {
+        let tls = |days, usage| Shape {
+            days,
+            ca: None,
+            key_usage: KeyUsage(KeyUsages::DigitalSignature.into()),
+            extended: Some((true, ExtendedKeyUsage(vec![usage]))),
+        };
+        let ca = |days, path_len_constraint, usages, extended| Shape {
+            days,
+            ca: Some(BasicConstraints {
                 ca: true,
                 path_len_constraint,
-            })
-        };
-        let signs_certificates = KeyUsage(KeyUsages::KeyCertSign.into());
-        let speaks_tls = KeyUsage(KeyUsages::DigitalSignature.into());
-        let (days, ca, key_usage, extended) = match self {
-            Self::Root => {
-                let usages = vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
-                let signs = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
-                (20 * 365, ca(None), signs, Some((false, usages)))
-            }
-            Self::DeviceCa | Self::ApiCa => (10 * 365, ca(Some(0)), signs_certificates, None),
-            Self::GatewayTls(_) => {
-                let usages = vec![ID_KP_SERVER_AUTH];
-                (10 * 365, None, speaks_tls, Some((true, usages)))
-            }
-            // Browsers and Apple's TLS refuse server certificates of more than 398 days.
-            Self::ApiTls(_) => (397, None, speaks_tls, Some((true, vec![ID_KP_SERVER_AUTH]))),
-            Self::Device => {
-                let usages = vec![ID_KP_CLIENT_AUTH];
-                (20 * 365, None, speaks_tls, Some((true, usages)))
-            }
-        };
-        Shape {
-            days,
-            ca,
-            key_usage,
+            }),
+            key_usage: KeyUsage(usages),
             extended,
+        };
+        match self {
+            Self::Root => {
+                let usages = ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH]);
+                let signs = KeyUsages::KeyCertSign | KeyUsages::CRLSign;
+                ca(20 * 365, None, signs, Some((false, usages)))
+            }
+            Self::DeviceCa | Self::ApiCa => {
+                ca(10 * 365, Some(0), KeyUsages::KeyCertSign.into(), None)
+            }
+            Self::GatewayTls(_) => tls(10 * 365, ID_KP_SERVER_AUTH),
+            // Browsers and Apple's TLS refuse server certificates of more than 398 days.
+            Self::ApiTls(_) => tls(397, ID_KP_SERVER_AUTH),
+            Self::Device => tls(20 * 365, ID_KP_CLIENT_AUTH),
         }
     }
 
@@ -164,8 +161,7 @@ impl BuilderProfile for Filled<'_> {
             extensions.push((&key_id).to_extension(subject, &extensions)?);
         }
         extensions.push((true, &shape.key_usage).to_extension(subject, &extensions)?);
-        if let Some((critical, usages)) = shape.extended {
-            let usage = ExtendedKeyUsage(usages);
+        if let Some((critical, usage)) = shape.extended {
             extensions.push((critical, &usage).to_extension(subject, &extensions)?);
         }
         if let Some(names) = self.profile.alternative_names()? {

@@ -115,37 +115,54 @@ impl std::fmt::Display for PlainText {
     }
 }
 
+/// Sections with their keys, in the order of the file; a key without a value is left out.
+type Sections<'a> = Vec<(&'a str, Vec<(&'a str, Option<String>)>)>;
+
 /// The file's text.
 pub(super) fn render(facts: &Facts<'_>, overrides: &Overrides) -> String {
-    let mut text = String::new();
-    let mut others: BTreeMap<&str, _> = overrides
-        .0
-        .iter()
-        .map(|(section, keys)| (section.as_str(), keys))
-        .collect();
-    let none = BTreeMap::new();
-    for (section, keys) in &defaults(facts) {
-        let wanted = others.remove(section).unwrap_or(&none);
-        let merged = keys
-            .iter()
-            .map(|(key, value)| (*key, wanted.get(*key).unwrap_or(value)));
-        let added = wanted
-            .iter()
-            .filter(|(key, _)| !keys.iter().any(|(known, _)| known == key))
-            .map(|(key, value)| (key.as_str(), value));
-        write_section(&mut text, section, merged.chain(added));
+    let mut sections = Sections::new();
+    for (name, key, value) in defaults(facts) {
+        keys_of(&mut sections, name).push((key, value));
     }
-    for (section, keys) in others {
-        let keys = keys.iter().map(|(key, value)| (key.as_str(), value));
-        write_section(&mut text, section, keys);
+    for (name, wanted) in &overrides.0 {
+        let keys = keys_of(&mut sections, name);
+        for (key, value) in wanted {
+            match keys.iter_mut().find(|(known, _)| known == key) {
+                Some((_, known)) => known.clone_from(value),
+                None => keys.push((key, value.clone())),
+            }
+        }
+    }
+    let mut text = String::new();
+    for (name, keys) in sections {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{gap}[{name}]");
+        for (key, value) in keys {
+            let _ = match value {
+                Some(value) => writeln!(text, "{key} = {value}"),
+                None => writeln!(text, "# {key} is not set"),
+            };
+        }
     }
     text
 }
 
-type Section = (&'static str, Vec<(&'static str, Option<String>)>);
+/// The keys of a section, which comes last if it is new.
+fn keys_of<'s, 'a>(
+    sections: &'s mut Sections<'a>,
+    name: &'a str,
+) -> &'s mut Vec<(&'a str, Option<String>)> {
+    let known = sections.iter().position(|(known, _)| *known == name);
+    let at = known.unwrap_or(sections.len());
+    if at == sections.len() {
+        sections.push((name, Vec::new()));
+    }
+    &mut sections[at].1
+}
 
-/// Sections and keys in the order in which the backend that devices know writes them.
-fn defaults(facts: &Facts<'_>) -> Vec<Section> {
+/// Section, key and value in the order in which the backend that devices know writes them.
+fn defaults(facts: &Facts<'_>) -> [(&'static str, &'static str, Option<String>); 15] {
     let Facts {
         gateway_url,
         sota_dir,
@@ -153,68 +170,27 @@ fn defaults(facts: &Facts<'_>) -> Vec<Section> {
         use_ostree_server,
     } = facts;
     // Facts are plain text or a URL of ours, so quotes around them are all that TOML needs.
-    let set = |value: &dyn std::fmt::Display| Some(format!("\"{value}\""));
-    let below = |file: &str| Some(format!("\"{sota_dir}/{file}\""));
-    let ostree_server = use_ostree_server.then(|| format!("\"{gateway_url}/ostree\""));
-    vec![
-        (
-            "tls",
-            vec![
-                ("server", set(gateway_url)),
-                ("ca_source", set(&"file")),
-                ("pkey_source", set(&"file")),
-                ("cert_source", set(&"file")),
-            ],
-        ),
-        (
-            "provision",
-            vec![
-                ("server", set(gateway_url)),
-                ("primary_ecu_hardware_id", set(hardware_id)),
-            ],
-        ),
-        (
-            "uptane",
-            vec![
-                ("repo_server", Some(format!("\"{gateway_url}/repo\""))),
-                ("key_source", set(&"file")),
-            ],
-        ),
-        (
-            "pacman",
-            vec![("type", set(&"ostree")), ("ostree_server", ostree_server)],
-        ),
-        (
-            "storage",
-            vec![("type", set(&"sqlite")), ("path", below(""))],
-        ),
-        (
-            "import",
-            vec![
-                ("tls_cacert_path", below("root.crt")),
-                ("tls_pkey_path", below("pkey.pem")),
-                ("tls_clientcert_path", below("client.pem")),
-            ],
-        ),
+    let set = |value: &str| Some(format!("\"{value}\""));
+    let at = |path: &str| set(&format!("{gateway_url}{path}"));
+    let below = |file: &str| set(&format!("{sota_dir}/{file}"));
+    let ostree = use_ostree_server.then(|| at("/ostree")).flatten();
+    [
+        ("tls", "server", at("")),
+        ("tls", "ca_source", set("file")),
+        ("tls", "pkey_source", set("file")),
+        ("tls", "cert_source", set("file")),
+        ("provision", "server", at("")),
+        ("provision", "primary_ecu_hardware_id", set(&hardware_id.0)),
+        ("uptane", "repo_server", at("/repo")),
+        ("uptane", "key_source", set("file")),
+        ("pacman", "type", set("ostree")),
+        ("pacman", "ostree_server", ostree),
+        ("storage", "type", set("sqlite")),
+        ("storage", "path", below("")),
+        ("import", "tls_cacert_path", below("root.crt")),
+        ("import", "tls_pkey_path", below("pkey.pem")),
+        ("import", "tls_clientcert_path", below("client.pem")),
     ]
-}
-
-fn write_section<'a>(
-    text: &mut String,
-    section: &str,
-    keys: impl Iterator<Item = (&'a str, &'a Option<String>)>,
-) {
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "[{section}]");
-    for (key, value) in keys {
-        let _ = match value {
-            Some(value) => writeln!(text, "{key} = {value}"),
-            None => writeln!(text, "# {key} is not set"),
-        };
-    }
 }
 
 #[cfg(test)]

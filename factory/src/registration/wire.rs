@@ -33,22 +33,12 @@ pub(crate) type FieldErrors = BTreeMap<String, FieldError>;
 pub(crate) enum FieldError {
     #[error("not JSON: {0}")]
     NotJson(serde_json::Error),
-    #[error("not a JSON object")]
-    NotJsonObject,
     #[error("missing")]
     Missing,
-    #[error("not a field of a registration")]
-    Unknown,
-    #[error("not a string")]
-    NotAString,
-    #[error("not an object")]
-    NotAnObject,
-    #[error("not an object of strings")]
-    NotStrings,
+    #[error("not {0}")]
+    Not(&'static str),
     #[error("not 1 to {0} bytes")]
     Length(usize),
-    #[error("not 1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first")]
-    Identifier,
     #[error("control characters are not possible")]
     Control,
     #[error("neither \"true\" nor \"false\"")]
@@ -81,7 +71,7 @@ impl Registration {
     pub(crate) fn read(body: &[u8], factory: &str) -> Result<Self, FieldErrors> {
         let body = match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Err(one("body", FieldError::NotJsonObject)),
+            Ok(_) => return Err(one("body", FieldError::Not("a JSON object"))),
             Err(error) => return Err(one("body", FieldError::NotJson(error))),
         };
         let mut form = Form {
@@ -152,7 +142,7 @@ impl Form {
     ) -> Option<T> {
         let parsed = match self.fields.remove(field)? {
             Value::String(text) => parse(&text).map_err(Into::into),
-            _ => Err(FieldError::NotAString),
+            _ => Err(FieldError::Not("a string")),
         };
         parsed.map_err(|error| self.refuse(field, error)).ok()
     }
@@ -163,14 +153,14 @@ impl Form {
             None => return overrides,
             Some(Value::Object(sections)) => sections,
             Some(_) => {
-                self.refuse("overrides", FieldError::NotAnObject);
+                self.refuse("overrides", FieldError::Not("an object"));
                 return overrides;
             }
         };
         for (section, keys) in sections {
             let path = format!("overrides.{section}");
             let Value::Object(keys) = keys else {
-                self.refuse(&path, FieldError::NotStrings);
+                self.refuse(&path, FieldError::Not("an object of strings"));
                 continue;
             };
             if let Err(error) = overrides.add_section(&section) {
@@ -183,7 +173,7 @@ impl Form {
                         let added = overrides.add(&section, &key, &source);
                         added.map_err(FieldError::from)
                     }
-                    _ => Err(FieldError::NotAString),
+                    _ => Err(FieldError::Not("a string")),
                 };
                 if let Err(error) = added {
                     self.refuse(&format!("{path}.{key}"), error);
@@ -203,7 +193,7 @@ impl Form {
 
     fn refuse_the_rest(&mut self) {
         for (field, _) in std::mem::take(&mut self.fields) {
-            self.refuse(&field, FieldError::Unknown);
+            self.refuse(&field, FieldError::Not("a field of a registration"));
         }
     }
 }
@@ -216,7 +206,8 @@ fn identifier(text: &str) -> Result<String, FieldError> {
     if is_identifier(text) {
         return Ok(text.into());
     }
-    Err(FieldError::Identifier)
+    let what = "1 to 64 letters, digits, '-', '_', '.' or ':', a letter or digit first";
+    Err(FieldError::Not(what))
 }
 
 fn bounded(text: &str, longest: usize) -> Result<&str, FieldError> {
