@@ -14,7 +14,7 @@ use super::html::{ErrorPage, Page as _};
 use super::page::{CodePage, ConfirmPage, DonePage, LoginPage};
 use super::password::{Password, Verifier};
 use super::user_code::normalise as read_user_code;
-use super::visit::{SESSION, Sent, Visit};
+use super::visit::{Fields, SESSION, Sent, Visit};
 use crate::http::listener::PeerAddress;
 use crate::http::throttle::{Throttle, network};
 use crate::site::Site;
@@ -113,10 +113,17 @@ const UNKNOWN_CODE: &str = "No device waits with this code. Compare it with the 
 
 #[derive(Deserialize)]
 pub(super) struct LoginForm {
+    csrf: String,
     name: String,
     password: String,
     #[serde(default)]
     user_code: String,
+}
+
+impl Fields for LoginForm {
+    fn token(&self) -> &str {
+        &self.csrf
+    }
 }
 
 pub(super) async fn login(
@@ -129,6 +136,7 @@ pub(super) async fn login(
         name,
         password,
         user_code,
+        csrf: _,
     } = form;
     let password = Password::new(password);
     let network = network(peer);
@@ -162,8 +170,15 @@ pub(super) async fn login(
 
 #[derive(Deserialize)]
 pub(super) struct DecisionForm {
+    csrf: String,
     user_code: String,
     decision: Decision,
+}
+
+impl Fields for DecisionForm {
+    fn token(&self) -> &str {
+        &self.csrf
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -178,10 +193,12 @@ pub(super) async fn decide(
     State(guard): State<Arc<Guard>>,
     Sent {
         visit,
-        form: DecisionForm {
-            user_code,
-            decision,
-        },
+        form:
+            DecisionForm {
+                user_code,
+                decision,
+                csrf: _,
+            },
     }: Sent<DecisionForm>,
 ) -> Result<Response, ErrorPage> {
     let Some(operator) = &visit.operator else {
@@ -213,7 +230,15 @@ pub(super) async fn decide(
 }
 
 #[derive(Deserialize)]
-pub(super) struct LogoutForm {}
+pub(super) struct LogoutForm {
+    csrf: String,
+}
+
+impl Fields for LogoutForm {
+    fn token(&self) -> &str {
+        &self.csrf
+    }
+}
 
 pub(super) async fn logout(
     State(store): State<Store>,

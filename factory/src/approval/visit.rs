@@ -9,7 +9,6 @@ use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
@@ -145,11 +144,10 @@ pub(super) struct Sent<F> {
     pub(super) form: F,
 }
 
-#[derive(Deserialize)]
-struct Signed<F> {
-    csrf: String,
-    #[serde(flatten)]
-    form: F,
+/// The fields of a form of ours.
+pub(super) trait Fields: DeserializeOwned {
+    /// The form token that came with them.
+    fn token(&self) -> &str;
 }
 
 impl<S, F> FromRequest<S> for Sent<F>
@@ -157,7 +155,7 @@ where
     Store: FromRef<S>,
     Arc<Site>: FromRef<S>,
     S: Send + Sync,
-    F: DeserializeOwned,
+    F: Fields,
 {
     type Rejection = Response;
 
@@ -166,9 +164,11 @@ where
         let visit = Visit::from_request_parts(&mut parts, state).await;
         let request = Request::from_parts(parts, body);
         let form = Form::from_request(request, state).await;
-        let Form(Signed { csrf, form }) = form.map_err(IntoResponse::into_response)?;
+        let Form(form): Form<F> = form.map_err(IntoResponse::into_response)?;
         let visit = visit.map_err(IntoResponse::into_response)?;
-        visit.check(&csrf).map_err(IntoResponse::into_response)?;
+        visit
+            .check(form.token())
+            .map_err(IntoResponse::into_response)?;
         Ok(Self { visit, form })
     }
 }
