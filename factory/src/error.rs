@@ -21,20 +21,14 @@ pub enum Error {
         source: io::Error,
     },
     /// Another process serves the same data directory.
-    #[error("another lmp-factory serves '{}'; stop it first", path.display())]
-    Locked {
-        /// The data directory.
-        path: PathBuf,
-    },
+    #[error("another lmp-factory serves '{}'; stop it first", .0.display())]
+    Locked(PathBuf),
     /// A command needs state that only `serve` creates.
     #[error(
-        "there is no factory in '{}'; create it with: lmp-factory serve --data-dir {} --factory NAME",
-        path.display(), path.display()
+        "there is no factory in '{path}'; create it with: lmp-factory serve --data-dir {path} --factory NAME",
+        path = .0.display()
     )]
-    NoFactory {
-        /// The data directory.
-        path: PathBuf,
-    },
+    NoFactory(PathBuf),
     /// The data directory belongs to a factory of another name.
     #[error("'{}' holds the factory '{stored}', not '{asked}'", path.display())]
     OtherFactory {
@@ -98,13 +92,13 @@ pub enum Error {
         /// The certificate that is missing or does not name every host.
         wanted: PathBuf,
     },
-    /// A key or certificate on disk is not what it should be.
-    #[error("'{}' is not usable: {reason}", path.display())]
-    Pki {
+    /// A key, certificate or metadata on disk is not what it should be.
+    #[error("'{}' is not usable", path.display())]
+    Unusable {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A certificate could not be built.
     #[error("cannot issue a certificate")]
@@ -149,6 +143,35 @@ impl Error {
         }
     }
 
+    /// For `map_err` on what was read from a file.
+    pub(crate) fn unusable<E>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = path.into();
+        move |source| Self::Unusable {
+            path,
+            source: source.into(),
+        }
+    }
+
+    /// Logs it with its causes: what we answer does not hold them.
+    pub(crate) fn log(&self) {
+        tracing::error!("{}", self.with_causes());
+    }
+
+    /// What failed and why, on one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        text
+    }
+
     /// Exit code of the program, from sysexits(3).
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -166,11 +189,11 @@ impl Error {
             | Self::Hash(_)
             | Self::Runtime(_) => 70,
             Self::File { .. } | Self::Database(_) | Self::Schema(_) | Self::OperatorExists(_) => 73,
-            Self::Locked { .. } | Self::Listen { .. } => 75,
-            Self::NoFactory { .. }
+            Self::Locked(_) | Self::Listen { .. } => 75,
+            Self::NoFactory(_)
             | Self::OtherFactory { .. }
             | Self::RootOffline { .. }
-            | Self::Pki { .. }
+            | Self::Unusable { .. }
             | Self::Tls(_)
             | Self::ClientVerifier(_) => 78,
         }

@@ -1,11 +1,15 @@
 //! The factory side of `lmp-device-register`: a factory's PKI, the API where devices register, and the
 //! Device Gateway where they check in.
 //!
-//! A registration's way: `listener` takes the connection, `api` asks who is calling and reads the
-//! body into its wire type, `registration` has `pki` sign the CSR, enters the device through
-//! `db`, and has `sota_toml` write the device's configuration. `gateway` admits devices by the
-//! certificate that they prove. `running` starts and stops all of it; `files` is the only writer
-//! of files. A device without a token asks `oauth` for one, and a person approves it in `activate`.
+//! A registration's way: `http` takes the connection and asks who is calling, `api` reads the body into
+//! a `registration`, which has `pki` sign the CSR, enters the device through `store` and writes its
+//! configuration. `gateway` admits devices by the certificate that they prove. A device without a token
+//! asks `approval` for one, and a person decides. `server` starts and stops all of it; `factory` is what
+//! commands do without it.
+//!
+//! The rooms from top to bottom, of which each imports only from those behind it: `server`, `app`, `api`,
+//! `factory`, `approval`, `gateway`, `registration`, `http`, `pki`, `store`, `data_dir`, `site`,
+//! `time`, `secret`, `error`.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), lmp_factory::Error> {
@@ -15,44 +19,26 @@
 //! # }
 //! ```
 
-pub mod blocking;
-
-mod activate;
 mod api;
-mod db;
+mod app;
+mod approval;
+mod data_dir;
 mod error;
 mod factory;
-mod files;
 mod gateway;
-mod listener;
-mod oauth;
-mod options;
-mod password;
+mod http;
 mod pki;
 mod registration;
-mod running;
 mod secret;
-mod sota_toml;
-mod state;
-mod throttle;
-mod tls;
+mod server;
+mod site;
+mod store;
+mod time;
 
-pub use db::Device;
+pub use approval::Password;
 pub use error::Error;
-pub use factory::Urls;
-pub use options::ServeOptions;
-pub use password::Password;
-pub use running::{Running, start};
-pub use state::{add_operator, create_token, delete_device, delete_operator, list_devices};
-
-/// Logs an error of ours with its causes.
-fn log_failure(error: &Error) {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        causes.push_str(": ");
-        causes.push_str(&next.to_string());
-        cause = next.source();
-    }
-    tracing::error!("{error}{causes}");
-}
+pub use factory::Factory;
+pub use server::{ServeOptions, blocking};
+pub use site::Urls;
+pub use store::Device;
+pub use time::Timestamp;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A secret string; `Debug` hides it and it is wiped when dropped.
 pub(crate) struct Secret(Zeroizing<String>);

@@ -1,13 +1,15 @@
-//! Reads a device's certificate signing request (PKCS#10, RFC 2986).
+//! What a device says of itself: its certificate signing request (PKCS#10, RFC 2986), and the certificate
+//! that it proves.
 
 use p256::ecdsa::DerSignature;
 use p256::ecdsa::signature::Verifier as _;
+use x509_cert::Certificate;
 use x509_cert::der::oid::db::rfc5912::ECDSA_WITH_SHA_256;
-use x509_cert::der::{DecodePem as _, Encode as _};
+use x509_cert::der::{Decode as _, DecodePem as _, Encode as _};
 use x509_cert::request::CertReq;
 
-use super::subject::SubjectError;
-use super::{PublicKey, Subject};
+use super::key::PublicKey;
+use super::subject::{Subject, SubjectError};
 
 /// A CSR whose own signature holds. Its attributes are left out: the extensions of a device's
 /// certificate are ours to set.
@@ -56,6 +58,16 @@ impl DeviceCsr {
     }
 }
 
+/// The subject and public key of a certificate that a TLS handshake has already verified; `None` if
+/// it is not shaped like a device's.
+pub(crate) fn read_peer(der: &[u8]) -> Option<(Subject, PublicKey)> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let tbs = certificate.tbs_certificate();
+    let subject = Subject::read(tbs.subject()).ok()?;
+    let key = PublicKey::read(tbs.subject_public_key_info())?;
+    Some((subject, key))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use x509_cert::builder::Builder as _;
@@ -63,8 +75,8 @@ pub(crate) mod tests {
     use x509_cert::der::pem::LineEnding;
     use x509_cert::request::RequestBuilder;
 
+    use super::super::key::Key;
     use super::*;
-    use crate::pki::Key;
 
     /// A CSR as a device makes it.
     pub(crate) fn csr(key: &Key, subject: &Subject) -> String {

@@ -11,9 +11,11 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
-use super::profile::Filled;
-use super::{Key, Profile, PublicKey, Subject};
-use crate::Error;
+use super::key::{Flaw, Key, PublicKey};
+use super::pem;
+use super::profile::{Filled, Profile};
+use super::subject::Subject;
+use crate::error::Error;
 use crate::secret::random_serial;
 
 /// How far a new certificate reaches back, so that a device whose clock is behind accepts it.
@@ -35,10 +37,7 @@ impl Ca {
             constraints,
             Ok(Some((_, BasicConstraints { ca: true, .. })))
         ) {
-            return Err(Error::Pki {
-                path: path.into(),
-                reason: "it is not a CA's certificate".into(),
-            });
+            return Err(Error::unusable(path)(Flaw::NotACa));
         }
         Ok(Self { key, certificate })
     }
@@ -50,21 +49,17 @@ impl Ca {
         profile: Profile<'_>,
         subject: &Subject,
     ) -> Result<Self, Error> {
-        let (key, certificate) = super::open_pair(key_path, path)?;
-        let certificate = if let Some(certificate) = certificate {
-            certificate
-        } else {
+        let any = |_: &Certificate| true;
+        let (key, certificate) = pem::open(key_path, path, any, |key| {
             let name = subject.to_name()?;
-            let signed = Signer {
-                key: &key,
+            let signer = Signer {
+                key,
                 name: name.clone(),
                 key_id: None,
                 ends: None,
-            }
-            .sign(profile, name, key.public())?;
-            super::write(path, &signed)?;
-            signed
-        };
+            };
+            signer.sign(profile, name, key.public())
+        })?;
         Self::new(key, certificate, path)
     }
 
@@ -103,7 +98,7 @@ impl Signer<'_> {
         key: PublicKey,
     ) -> Result<Certificate, Error> {
         let now = SystemTime::now();
-        let mut ends = Time::try_from(now + Duration::from_secs(profile.lifetime()))?;
+        let mut ends = Time::try_from(now + profile.lifetime())?;
         if let Some(limit) = self.ends
             && limit.to_unix_duration() < ends.to_unix_duration()
         {

@@ -1,6 +1,6 @@
 //! EC P-256 keys: SEC1 PEM on disk, signatures for certificates, and the form rustls wants.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use p256::SecretKey;
 use p256::ecdsa::{SigningKey, VerifyingKey};
@@ -15,8 +15,26 @@ use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use x509_cert::spki::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
+use crate::data_dir::files;
+use crate::error::Error;
 use crate::secret::hex;
-use crate::{Error, files};
+
+/// What can be wrong with a key or certificate on disk.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Flaw {
+    #[error("not an EC P-256 key in SEC1 PEM")]
+    NotAKey,
+    #[error("the new key cannot be encoded")]
+    Encoding(#[from] p256::elliptic_curve::Error),
+    #[error("not one certificate in PEM")]
+    NotACertificate(#[from] x509_cert::der::Error),
+    #[error("its key '{}' is missing", .0.display())]
+    KeyMissing(PathBuf),
+    #[error("it is not a certificate for the key beside it")]
+    OtherKey,
+    #[error("it is not a CA's certificate")]
+    NotACa,
+}
 
 /// A private key; p256 hides it from `Debug` and wipes it when dropped.
 #[derive(Debug, Clone)]
@@ -31,22 +49,15 @@ impl Key {
         let key = std::str::from_utf8(&pem)
             .ok()
             .and_then(|pem| SecretKey::from_sec1_pem(pem).ok());
-        key.map(|key| Some(Self(key))).ok_or_else(|| Error::Pki {
-            path: path.into(),
-            reason: "not an EC P-256 key in SEC1 PEM".into(),
-        })
+        let key = key.ok_or(Flaw::NotAKey).map_err(Error::unusable(path))?;
+        Ok(Some(Self(key)))
     }
 
     /// Makes a key and writes it with mode 400.
     pub(crate) fn create(path: &Path) -> Result<Self, Error> {
         let key = Self::generate()?;
-        let pem = key
-            .0
-            .to_sec1_pem(LineEnding::LF)
-            .map_err(|error| Error::Pki {
-                path: path.into(),
-                reason: format!("the new key cannot be encoded: {error}"),
-            })?;
+        let pem = key.0.to_sec1_pem(LineEnding::LF).map_err(Flaw::from);
+        let pem = pem.map_err(Error::unusable(path))?;
         files::write(path, pem.as_bytes(), files::PRIVATE)?;
         Ok(key)
     }
@@ -83,10 +94,7 @@ impl Key {
         if certified == Some(self.public()) {
             return Ok(());
         }
-        Err(Error::Pki {
-            path: path.into(),
-            reason: "it is not a certificate for the key beside it".into(),
-        })
+        Err(Error::unusable(path)(Flaw::OtherKey))
     }
 }
 

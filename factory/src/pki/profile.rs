@@ -1,6 +1,7 @@
 //! The shapes of certificates: which extensions, how critical, how long.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use x509_cert::Certificate;
 use x509_cert::TbsCertificate;
@@ -17,8 +18,9 @@ use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::DAY;
-use crate::options::Host;
+use crate::site::Host;
+
+pub(super) const DAY: u64 = 24 * 60 * 60;
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy)]
@@ -37,54 +39,52 @@ pub(crate) enum Profile<'a> {
     ApiTls(&'a [Host]),
 }
 
+/// What a profile puts into a certificate.
+struct Shape {
+    days: u64,
+    /// `None` for one that signs no others.
+    ca: Option<BasicConstraints>,
+    key_usage: KeyUsage,
+    /// Extended key usage, and whether it is critical.
+    extended: Option<(bool, ExtendedKeyUsage)>,
+}
+
 impl Profile<'_> {
-    /// Longest lifetime in seconds; the issuer's end may cut it short.
-    pub(super) fn lifetime(self) -> u64 {
+    fn shape(self) -> Shape {
+        let tls = |days, usage| Shape {
+            days,
+            ca: None,
+            key_usage: KeyUsage(KeyUsages::DigitalSignature.into()),
+            extended: Some((true, ExtendedKeyUsage(vec![usage]))),
+        };
+        let ca = |days, path_len_constraint, usages, extended| Shape {
+            days,
+            ca: Some(BasicConstraints {
+                ca: true,
+                path_len_constraint,
+            }),
+            key_usage: KeyUsage(usages),
+            extended,
+        };
         match self {
-            Self::Root | Self::Device => 20 * 365 * DAY,
-            Self::DeviceCa | Self::GatewayTls(_) | Self::ApiCa => 10 * 365 * DAY,
+            Self::Root => {
+                let usages = ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH]);
+                let signs = KeyUsages::KeyCertSign | KeyUsages::CRLSign;
+                ca(20 * 365, None, signs, Some((false, usages)))
+            }
+            Self::DeviceCa | Self::ApiCa => {
+                ca(10 * 365, Some(0), KeyUsages::KeyCertSign.into(), None)
+            }
+            Self::GatewayTls(_) => tls(10 * 365, ID_KP_SERVER_AUTH),
             // Browsers and Apple's TLS refuse server certificates of more than 398 days.
-            Self::ApiTls(_) => 397 * DAY,
+            Self::ApiTls(_) => tls(397, ID_KP_SERVER_AUTH),
+            Self::Device => tls(20 * 365, ID_KP_CLIENT_AUTH),
         }
     }
 
-    fn basic_constraints(self) -> Option<BasicConstraints> {
-        match self {
-            Self::Root => Some(BasicConstraints {
-                ca: true,
-                path_len_constraint: None,
-            }),
-            Self::DeviceCa | Self::ApiCa => Some(BasicConstraints {
-                ca: true,
-                path_len_constraint: Some(0),
-            }),
-            Self::GatewayTls(_) | Self::ApiTls(_) | Self::Device => None,
-        }
-    }
-
-    fn key_usage(self) -> KeyUsage {
-        match self {
-            Self::Root => KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-            Self::DeviceCa | Self::ApiCa => KeyUsage(KeyUsages::KeyCertSign.into()),
-            Self::GatewayTls(_) | Self::ApiTls(_) | Self::Device => {
-                KeyUsage(KeyUsages::DigitalSignature.into())
-            }
-        }
-    }
-
-    /// The extended key usage and whether it is critical.
-    fn extended_key_usage(self) -> Option<(bool, ExtendedKeyUsage)> {
-        match self {
-            Self::Root => Some((
-                false,
-                ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH]),
-            )),
-            Self::DeviceCa | Self::ApiCa => None,
-            Self::GatewayTls(_) | Self::ApiTls(_) => {
-                Some((true, ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH])))
-            }
-            Self::Device => Some((true, ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH]))),
-        }
+    /// Longest lifetime; the issuer's end may cut it short.
+    pub(super) fn lifetime(self) -> Duration {
+        Duration::from_secs(self.shape().days * DAY)
     }
 
     fn alternative_names(self) -> Result<Option<SubjectAltName>> {
@@ -144,7 +144,8 @@ impl BuilderProfile for Filled<'_> {
     ) -> Result<Vec<Extension>> {
         let mut extensions = Vec::new();
         let subject = tbs.subject();
-        if let Some(constraints) = self.profile.basic_constraints() {
+        let shape = self.profile.shape();
+        if let Some(constraints) = shape.ca {
             extensions.push((true, &constraints).to_extension(subject, &extensions)?);
             let key_id = SubjectKeyIdentifier::try_from(key)?;
             extensions.push((&key_id).to_extension(subject, &extensions)?);
@@ -159,8 +160,8 @@ impl BuilderProfile for Filled<'_> {
             };
             extensions.push((&key_id).to_extension(subject, &extensions)?);
         }
-        extensions.push((true, &self.profile.key_usage()).to_extension(subject, &extensions)?);
-        if let Some((critical, usage)) = self.profile.extended_key_usage() {
+        extensions.push((true, &shape.key_usage).to_extension(subject, &extensions)?);
+        if let Some((critical, usage)) = shape.extended {
             extensions.push((critical, &usage).to_extension(subject, &extensions)?);
         }
         if let Some(names) = self.profile.alternative_names()? {

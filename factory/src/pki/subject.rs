@@ -6,7 +6,7 @@ use x509_cert::der::oid::db::rfc4519::{BUSINESS_CATEGORY, COMMON_NAME, ORGANIZAT
 use x509_cert::der::{Decode as _, Encode as _, Tag, Tagged as _};
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
-use crate::Error;
+use crate::error::Error;
 
 /// A subject with exactly these attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,42 +1,25 @@
 //! The Device Gateway over mTLS, with curl and certificates that OpenSSL signed.
 
+use lmp_factory::Device;
+
 use crate::site::Site;
-use crate::tool::{csr, output, run};
+use crate::tool::{csr, openssl, output, run};
 
 /// A device that the online CA's key certifies without the API, as a local CA does on a line.
 fn certify_offline(site: &Site, uuid: &str, factory: &str, usage: &str) {
-    let request = site.path(&format!("{uuid}.csr"));
     let subject = format!("/CN={uuid}/OU={factory}");
-    std::fs::write(&request, csr(site.dir.path(), uuid, &subject)).unwrap();
-    let extensions = site.path(&format!("{uuid}.ext"));
-    let lines = format!(
+    let request = csr(site.dir.path(), uuid, &subject);
+    std::fs::write(site.path(&format!("{uuid}.csr")), request).unwrap();
+    let extensions = format!(
         "keyUsage=critical,digitalSignature,keyAgreement\nextendedKeyUsage=critical,{usage}\n"
     );
-    std::fs::write(&extensions, lines).unwrap();
-    let certificate = site.path(&format!("{uuid}.client.pem"));
-    run(
-        "openssl",
-        [
-            "x509",
-            "-req",
-            "-sha256",
-            "-days",
-            "30",
-            "-in",
-            request.to_str().unwrap(),
-            "-extfile",
-            extensions.to_str().unwrap(),
-            "-CA",
-            &site.data("pki/online-ca.pem"),
-            "-CAkey",
-            &site.data("pki/online-ca.key"),
-            "-CAserial",
-            site.path("serial").to_str().unwrap(),
-            "-CAcreateserial",
-            "-out",
-            certificate.to_str().unwrap(),
-        ],
-    );
+    std::fs::write(site.path(&format!("{uuid}.ext")), extensions).unwrap();
+    let (dir, pki) = (site.dir.path().display(), site.data("pki"));
+    openssl(&format!(
+        "x509 -req -sha256 -days 30 -in {dir}/{uuid}.csr -extfile {dir}/{uuid}.ext \
+         -CA {pki}/online-ca.pem -CAkey {pki}/online-ca.key -CAserial {dir}/serial -CAcreateserial \
+         -out {dir}/{uuid}.client.pem"
+    ));
 }
 
 #[test]
@@ -59,15 +42,10 @@ fn a_registered_device_is_served() {
         let put = ["-X", "PUT", "-d", "{\"a\":1}"];
         assert_eq!(site.check_in("device-1", path, &put).status, 200);
     }
-    assert_eq!(
-        site.check_in("device-1", "/events", &["-d", "[]"]).status,
-        200
-    );
-    assert_eq!(
-        site.check_in("device-1", "/events", &["-d", "["]).status,
-        400
-    );
-    assert_eq!(site.check_in("device-1", "/nowhere", &[]).status, 404);
+    let status = |path, more: &[&str]| site.check_in("device-1", path, more).status;
+    assert_eq!(status("/events", &["-d", "[]"]), 200);
+    assert_eq!(status("/events", &["-d", "["]), 400);
+    assert_eq!(status("/nowhere", &[]), 404);
 }
 
 #[test]
@@ -75,27 +53,12 @@ fn one_connection_serves_many_requests() {
     let site = Site::new();
     site.register("device-1");
     let url = format!("{}/device", site.server.urls().gateway);
-    let file = |name: &str| site.path(name).display().to_string();
-    let opened = run(
-        "curl",
-        [
-            "-sS",
-            "--cacert",
-            &file("device-1.root.crt"),
-            "--cert",
-            &file("device-1.client.pem"),
-            "--key",
-            &file("device-1.key"),
-            "--write-out",
-            "%{num_connects}",
-            "-o",
-            "/dev/null",
-            &url,
-            "-o",
-            "/dev/null",
-            &url,
-        ],
+    let device = site.path("device-1").display().to_string();
+    let line = format!(
+        "-sS --cacert {device}.root.crt --cert {device}.client.pem --key {device}.key \
+         --write-out %{{num_connects}} -o /dev/null {url} -o /dev/null {url}"
     );
+    let opened = run("curl", line.split_whitespace());
     assert_eq!(
         opened, "10",
         "connections opened by the first and the second request"
@@ -107,20 +70,14 @@ fn an_unknown_device_is_registered_by_its_first_request() {
     let site = Site::new();
     certify_offline(&site, "device-2", "acme", "clientAuth");
     assert!(site.server.devices().unwrap().is_empty());
-    assert_eq!(
-        site.check_in("device-2", "/repo/1.root.json", &[]).status,
-        200
-    );
+    let root = site.check_in("device-2", "/repo/1.root.json", &[]);
+    assert_eq!(root.status, 200);
     let devices = site.server.devices().unwrap();
     assert_eq!(devices.len(), 1);
-    assert_eq!(
-        (devices[0].uuid.as_str(), devices[0].factory.as_str()),
-        ("device-2", "acme")
-    );
-    assert_eq!(
-        site.check_in("device-2", "/device", &[]).json()["name"],
-        "device-2"
-    );
+    let Device { uuid, factory, .. } = &devices[0];
+    assert_eq!([uuid, factory], ["device-2", "acme"]);
+    let device = site.check_in("device-2", "/device", &[]).json();
+    assert_eq!(device["name"], "device-2");
     assert_eq!(site.server.devices().unwrap().len(), 1);
 }
 
@@ -167,20 +124,8 @@ fn without_a_client_certificate_of_a_device_ca_there_is_no_connection() {
     assert!(refused(&["--cert", &certificate, "--key", &key]));
 
     let own = site.path("own.pem").display().to_string();
-    run(
-        "openssl",
-        [
-            "req",
-            "-x509",
-            "-key",
-            &key,
-            "-subj",
-            "/CN=device-9/OU=acme",
-            "-days",
-            "1",
-            "-out",
-            &own,
-        ],
-    );
+    openssl(&format!(
+        "req -x509 -key {key} -subj /CN=device-9/OU=acme -days 1 -out {own}"
+    ));
     assert!(refused(&["--cert", &own, "--key", &key]));
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::site::Site;
-use crate::tool::{Answer, run};
+use crate::tool::{Answer, bearer};
 
 const PASSWORD: &str = "correct horse";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -34,11 +34,8 @@ fn post_form(site: &Site, url: &str, fields: &[(&str, &str)]) -> Answer {
 
 fn ask(site: &Site, uuid: &str) -> Value {
     let url = format!("{}/authorization/device/", site.server.urls().oauth);
-    let answer = post_form(
-        site,
-        &url,
-        &[("client_id", uuid), ("scope", "acme:devices:create")],
-    );
+    let fields = [("client_id", uuid), ("scope", "acme:devices:create")];
+    let answer = post_form(site, &url, &fields);
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
@@ -66,19 +63,11 @@ fn user_code(codes: &Value) -> &str {
     codes["user_code"].as_str().unwrap()
 }
 
-fn bearer(token: &str) -> String {
-    let encoded = run("sh", ["-c", &format!("printf %s '{token}' | base64 -w0")]);
-    format!("Authorization: Bearer {encoded}")
-}
-
 #[test]
 fn an_approved_device_registers_and_its_token_does_nothing_else() {
     let site = site();
     let codes = ask(&site, "device-1");
-    assert_eq!(
-        (&codes["interval"], &codes["expires_in"]),
-        (&json!(5), &json!(900))
-    );
+    assert_eq!([&codes["interval"], &codes["expires_in"]], [5, 900]);
     let page = codes["verification_uri"].as_str().unwrap();
     assert_eq!(page, format!("{}/activate/", site.server.urls().api));
     let complete = codes["verification_uri_complete"].as_str().unwrap();
@@ -101,10 +90,8 @@ fn an_approved_device_registers_and_its_token_does_nothing_else() {
     ] {
         browser.shows(200, text);
     }
-    browser.send(
-        "/activate/decide",
-        &[("user_code", user_code(&codes)), ("decision", "approve")],
-    );
+    let decision = [("user_code", user_code(&codes)), ("decision", "approve")];
+    browser.send("/activate/decide", &decision);
     browser.shows(200, "The device is approved");
 
     let answer = poll_as(&site, &codes, "device-1");
@@ -127,10 +114,8 @@ fn an_approved_device_registers_and_its_token_does_nothing_else() {
     assert_eq!(site.server.devices().unwrap().len(), 1);
 
     // The next time that it asks, its name is known.
-    browser.go(&format!(
-        "/activate/?user_code={}",
-        user_code(&ask(&site, "device-1"))
-    ));
+    let again = ask(&site, "device-1");
+    browser.go(&format!("/activate/?user_code={}", user_code(&again)));
     browser.shows(200, "board device-1");
 }
 
@@ -208,6 +193,7 @@ fn wrong_requests_have_their_error() {
     let authorize = format!("{oauth}/authorization/device/");
     let token = format!("{oauth}/token");
     let scope = ("scope", "acme:devices:create");
+    let other = ("scope", "other:devices:create");
     for (url, fields, error) in [
         (&authorize, &[scope][..], "invalid_request"),
         (
@@ -215,11 +201,7 @@ fn wrong_requests_have_their_error() {
             &[("client_id", "a/b"), scope],
             "invalid_request",
         ),
-        (
-            &authorize,
-            &[("client_id", "a"), ("scope", "other:devices:create")],
-            "invalid_scope",
-        ),
+        (&authorize, &[("client_id", "a"), other], "invalid_scope"),
         (
             &token,
             &[("grant_type", "password")],
@@ -234,17 +216,10 @@ fn wrong_requests_have_their_error() {
         assert_eq!(body["error"], error, "{fields:?}");
         assert!(body["error_description"].is_string());
     }
-    let json = site.api(&[
-        "-H",
-        "Content-Type: application/json",
-        "-d",
-        "{}",
-        &authorize,
-    ]);
-    assert_eq!(
-        (json.status, &json.json()["error"]),
-        (400, &json!("invalid_request"))
-    );
+    let json = ["-H", "Content-Type: application/json", "-d", "{}"];
+    let json = site.api(&[&json[..], &[&authorize]].concat());
+    assert_eq!(json.status, 400);
+    assert_eq!(json.json()["error"], "invalid_request");
 }
 
 #[test]
@@ -257,11 +232,8 @@ fn one_of_many_polls_at_once_gets_the_token() {
         let polls: Vec<_> = (0..6).map(|_| scope.spawn(poll)).collect();
         polls.into_iter().map(|poll| poll.join().unwrap()).collect()
     });
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 200).count(),
-        1,
-        "{statuses:?}"
-    );
+    let granted = statuses.iter().filter(|status| **status == 200);
+    assert_eq!(granted.count(), 1, "{statuses:?}");
 }
 
 #[test]
@@ -293,10 +265,8 @@ fn a_foreign_form_is_refused() {
 fn pages_keep_to_themselves() {
     let site = site();
     let url = format!("{}/activate/", site.server.urls().api);
-    let headers = site
-        .api(&["-D", "-", "-o", "/dev/null", &url])
-        .body
-        .to_lowercase();
+    let headers = site.api(&["-D", "-", "-o", "/dev/null", &url]);
+    let headers = headers.body.to_lowercase();
     for header in [
         "content-security-policy: default-src 'none'; style-src 'sha256-",
         "form-action 'self'",
@@ -326,10 +296,8 @@ fn guessing_a_password_ends_soon() {
     browser.login(PASSWORD, "");
     browser.shows(429, "Too many attempts");
     browser.page.body = form;
-    browser.send(
-        "/activate/login",
-        &[("name", "bob"), ("password", PASSWORD)],
-    );
+    let bob = [("name", "bob"), ("password", PASSWORD)];
+    browser.send("/activate/login", &bob);
     browser.shows(429, "Too many attempts");
 }
 

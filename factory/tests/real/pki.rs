@@ -1,9 +1,10 @@
 //! The shapes of keys and certificates, as OpenSSL reads them.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::site::Site;
-use crate::tool::{certificate_text, output, run};
+use crate::tool::{certificate_text, openssl, output};
 
 fn expect(text: &str, parts: &[&str]) {
     for part in parts {
@@ -87,7 +88,7 @@ fn subjects_are_utf8_strings_with_cn_before_ou() {
         site.data("pki/factory_ca.pem"),
         site.path("device-1.client.pem").display().to_string(),
     ] {
-        let text = run("openssl", ["asn1parse", "-in", &file]);
+        let text = openssl(&format!("asn1parse -in {file}"));
         let names: Vec<_> = text
             .lines()
             .filter_map(|line| line.split_once("OBJECT            :"))
@@ -103,25 +104,18 @@ fn subjects_are_utf8_strings_with_cn_before_ou() {
 fn chains_verify() {
     let site = Site::new();
     site.register("device-1");
-    let (root, online) = (
-        site.data("pki/factory_ca.pem"),
-        site.data("pki/online-ca.pem"),
-    );
-    let tls = site.data("pki/tls.pem");
+    let pki = site.data("pki");
     let device = site.path("device-1.client.pem").display().to_string();
-    let strict = ["verify", "-x509_strict", "-CAfile", &root];
-    let verify = |more: &[&str]| run("openssl", strict.iter().chain(more));
-    verify(&[
-        "-purpose",
-        "sslserver",
-        "-verify_hostname",
-        "localhost",
-        &tls,
-    ]);
-    verify(&["-purpose", "sslclient", "-untrusted", &online, &device]);
-    let wrong = ["-purpose", "sslserver", "-untrusted", &online, &device];
-    let refused = output("openssl", strict.iter().chain(&wrong));
-    assert!(!refused.status.success());
+    let verifies = |line: &str| {
+        let line = format!("verify -x509_strict -CAfile {pki}/factory_ca.pem -purpose {line}");
+        output("openssl", line.split_whitespace()).status.success()
+    };
+    assert!(verifies(&format!(
+        "sslserver -verify_hostname localhost {pki}/tls.pem"
+    )));
+    let chain = format!("-untrusted {pki}/online-ca.pem {device}");
+    assert!(verifies(&format!("sslclient {chain}")));
+    assert!(!verifies(&format!("sslserver {chain}")));
 }
 
 #[test]
@@ -136,10 +130,7 @@ fn private_keys_are_sec1_and_only_for_their_owner() {
             assert_eq!(mode & 0o777, 0o400, "{}", path.display());
             let text = std::fs::read_to_string(&path).unwrap();
             assert!(text.starts_with("-----BEGIN EC PRIVATE KEY-----\n"));
-            run(
-                "openssl",
-                ["ec", "-check", "-noout", "-in", path.to_str().unwrap()],
-            );
+            openssl(&format!("ec -check -noout -in {}", path.display()));
         }
     }
     assert_eq!(keys, 5);
@@ -149,25 +140,13 @@ fn private_keys_are_sec1_and_only_for_their_owner() {
 fn the_device_never_outlives_its_ca_and_starts_in_the_past() {
     let site = Site::new();
     site.register("device-1");
-    let ends = |file: &str| run("openssl", ["x509", "-in", file, "-noout", "-enddate"]);
+    let ends = |file: &str| openssl(&format!("x509 -in {file} -noout -enddate"));
     let device = site.path("device-1.client.pem").display().to_string();
-    assert_eq!(ends(&device), ends(&site.data("pki/online-ca.pem")));
-    let minutes_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(120);
-    let at = minutes_ago
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        .to_string();
-    run(
-        "openssl",
-        [
-            "verify",
-            "-attime",
-            &at,
-            "-partial_chain",
-            "-CAfile",
-            &site.data("pki/online-ca.pem"),
-            &device,
-        ],
-    );
+    let online = site.data("pki/online-ca.pem");
+    assert_eq!(ends(&device), ends(&online));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let at = now.as_secs() - 120;
+    openssl(&format!(
+        "verify -attime {at} -partial_chain -CAfile {online} {device}"
+    ));
 }

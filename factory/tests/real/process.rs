@@ -3,14 +3,27 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tool::{curl, output, run};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lmp-factory");
+const SERVE: &str = "serve --listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0";
+
+/// The program with a line of arguments and a data directory, of which none has a space.
+fn command(line: &str, data: &str) -> Output {
+    output(PROGRAM, format!("{line} --data-dir {data}").split(' '))
+}
+
+/// Standard output of a command that must succeed.
+fn succeed(line: &str, data: &str) -> String {
+    let output = command(line, data);
+    assert!(output.status.success(), "{line}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
 
 /// A served factory in a process of its own, killed when the test fails.
 struct Served {
@@ -21,20 +34,19 @@ struct Served {
 
 impl Served {
     fn start(data_dir: &Path) -> Self {
-        let any = "127.0.0.1:0";
+        Self::start_with(data_dir, &[])
+    }
+
+    fn start_with(data_dir: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
-            .args([
-                "serve",
-                "--factory",
-                "acme",
-                "--listen",
-                any,
-                "--gateway-listen",
-                any,
-                "--json",
-            ])
-            .arg("--data-dir")
+            .args(
+                SERVE
+                    .split(' ')
+                    .chain(["--factory", "acme", "--json", "--data-dir"]),
+            )
             .arg(data_dir)
+            .args(more)
+            .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -51,6 +63,19 @@ impl Served {
 
     fn fact(&self, name: &str) -> &str {
         self.facts[name].as_str().unwrap()
+    }
+
+    fn connect(&self, fact: &str) -> TcpStream {
+        let port = self.fact(fact).rsplit(':').next().unwrap();
+        TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap()
+    }
+
+    /// What it holds in memory, in kB.
+    fn memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let resident = status.split_once("VmRSS:").unwrap().1;
+        resident.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Sends a signal; the status and how long the end took.
@@ -80,10 +105,8 @@ fn an_empty_directory_is_served_and_served_again() {
     let first = Served::start(&data);
     let token = first.fact("api_token").to_owned();
     let root = std::fs::read(first.fact("root_file")).unwrap();
-    assert_eq!(
-        first.fact("device_api"),
-        format!("{}/ota/devices/", first.fact("api"))
-    );
+    let device_api = format!("{}/ota/devices/", first.fact("api"));
+    assert_eq!(first.fact("device_api"), device_api);
     assert!(first.fact("gateway").starts_with("https://localhost:"));
     first.end("-TERM");
 
@@ -91,17 +114,10 @@ fn an_empty_directory_is_served_and_served_again() {
     assert_eq!(second.facts["api_token"], Value::Null);
     assert_eq!(std::fs::read(second.fact("root_file")).unwrap(), root);
     let header = format!("OSF-TOKEN: {token}");
-    let list = curl(&[
-        "--cacert",
-        second.fact("ca_file"),
-        "-H",
-        &header,
-        second.fact("device_api"),
-    ]);
-    assert_eq!(
-        (list.status, list.json()),
-        (200, serde_json::json!({ "devices": [] }))
-    );
+    let (ca, api) = (second.fact("ca_file"), second.fact("device_api"));
+    let list = curl(&["--cacert", ca, "-H", &header, api]);
+    assert_eq!(list.status, 200);
+    assert_eq!(list.json(), json!({ "devices": [] }));
 }
 
 #[test]
@@ -109,10 +125,9 @@ fn signals_end_it_within_a_second_whatever_is_open() {
     for signal in ["-TERM", "-INT"] {
         let dir = tempfile::tempdir().unwrap();
         let served = Served::start(dir.path());
-        let port = |url: &str| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
         // One that says nothing at all, and one in the middle of its handshake.
-        let _silent = TcpStream::connect(("127.0.0.1", port(served.fact("gateway")))).unwrap();
-        let mut started = TcpStream::connect(("127.0.0.1", port(served.fact("api")))).unwrap();
+        let _silent = served.connect("gateway");
+        let mut started = served.connect("api");
         started.write_all(&[0x16, 3, 1]).unwrap();
         let (status, took) = served.end(signal);
         assert!(status.success(), "{signal}: {status}");
@@ -128,38 +143,24 @@ fn commands_work_beside_the_server() {
     let ca = served.fact("ca_file");
     let api = served.fact("device_api");
 
-    let token = run(
-        PROGRAM,
-        ["token", "create", "--data-dir", data, "--name", "line 1"],
-    );
+    let name = ["token", "create", "--data-dir", data, "--name", "line 1"];
+    let token = run(PROGRAM, name);
     let header = format!("OSF-TOKEN: {}", token.trim());
     assert_eq!(curl(&["--cacert", ca, "-H", &header, api]).status, 200);
 
     let csr = crate::tool::csr(dir.path(), "device-1", "/CN=device-1/OU=acme");
-    let body = serde_json::json!({
+    let body = json!({
         "uuid": "device-1", "csr": csr, "hardware-id": "rpi", "sota-config-dir": "/var/sota"
     });
     let posted = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
     assert_eq!(posted.status, 201, "{posted:?}");
 
-    let list = || -> Value {
-        serde_json::from_str(&run(
-            PROGRAM,
-            ["device", "list", "--data-dir", data, "--json"],
-        ))
-        .unwrap()
-    };
+    let list = || -> Value { serde_json::from_str(&succeed("device list --json", data)).unwrap() };
     assert_eq!(list()[0]["uuid"], "device-1");
-    assert!(run(PROGRAM, ["device", "list", "--data-dir", data]).contains("device-1"));
-    run(
-        PROGRAM,
-        ["device", "delete", "--data-dir", data, "device-1"],
-    );
-    assert_eq!(list(), serde_json::json!([]));
-    let gone = output(
-        PROGRAM,
-        ["device", "delete", "--data-dir", data, "device-1"],
-    );
+    assert!(succeed("device list", data).contains("device-1"));
+    succeed("device delete device-1", data);
+    assert_eq!(list(), json!([]));
+    let gone = command("device delete device-1", data);
     assert_eq!(gone.status.code(), Some(66));
     let denied = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
     assert_eq!(denied.status, 409);
@@ -169,53 +170,26 @@ fn commands_work_beside_the_server() {
 fn refusals_name_their_reason() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().to_str().unwrap();
-    let refused = |arguments: &[&str]| {
-        let output = output(PROGRAM, arguments);
+    let refused = |line: &str, code: i32, reason: &str| {
+        let output = command(line, data);
         let text = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), text)
+        assert_eq!(output.status.code(), Some(code), "{line}: {text}");
+        assert!(text.contains(reason), "{line}: {text}");
     };
-    let (code, text) = refused(&["device", "list", "--data-dir", data]);
-    assert_eq!(code, 78);
-    assert!(text.contains("there is no factory"), "{text}");
-
-    let serve = [
-        "serve",
-        "--data-dir",
-        data,
-        "--listen",
-        "127.0.0.1:0",
-        "--gateway-listen",
-        "127.0.0.1:0",
-    ];
-    let (code, text) = refused(&[&serve[..], &["--factory", "a b"]].concat());
-    assert_eq!((code, text.contains("not a factory name")), (64, true));
-    let http = [
-        "serve",
-        "--data-dir",
-        data,
-        "--listen",
-        "0.0.0.0:0",
-        "--http",
-        "--factory",
-        "acme",
-    ];
-    let (code, text) = refused(&http);
-    assert_eq!((code, text.contains("loopback")), (64, true), "{text}");
+    refused("device list", 78, "there is no factory");
+    refused(&format!("{SERVE} --factory a/b"), 64, "not a factory name");
+    let http = "serve --listen 0.0.0.0:0 --http --factory acme";
+    refused(http, 64, "loopback");
 
     let served = Served::start(dir.path());
-    let (code, text) = refused(&[&serve[..], &["--factory", "acme"]].concat());
-    assert_eq!(
-        (code, text.contains("another lmp-factory")),
-        (75, true),
-        "{text}"
+    refused(
+        &format!("{SERVE} --factory acme"),
+        75,
+        "another lmp-factory",
     );
     served.end("-TERM");
-    let (code, text) = refused(&[&serve[..], &["--factory", "other"]].concat());
-    assert_eq!(
-        (code, text.contains("holds the factory 'acme'")),
-        (78, true),
-        "{text}"
-    );
+    let other = format!("{SERVE} --factory other");
+    refused(&other, 78, "holds the factory 'acme'");
 }
 
 #[test]
@@ -223,10 +197,8 @@ fn operators_are_added_and_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().to_str().unwrap();
     let served = Served::start(dir.path());
-    assert_eq!(
-        served.fact("oauth"),
-        format!("{}/oauth", served.fact("api"))
-    );
+    let oauth = format!("{}/oauth", served.fact("api"));
+    assert_eq!(served.fact("oauth"), oauth);
     let add = |password: &str| {
         let mut child = Command::new(PROGRAM)
             .args(["operator", "add", "--data-dir", data])
@@ -239,28 +211,65 @@ fn operators_are_added_and_deleted() {
         input.write_all(password.as_bytes()).unwrap();
         drop(input);
         let output = child.wait_with_output().unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text)
     };
     let (code, text) = add("short\n");
     assert_eq!((code, text.contains("8 to 1024")), (64, true), "{text}");
     assert_eq!(add("correct horse\n").0, 0);
     let (code, text) = add("correct horse");
     assert_eq!((code, text.contains("'ann' already")), (73, true), "{text}");
-    run(PROGRAM, ["operator", "delete", "--data-dir", data, "ann"]);
+    succeed("operator delete ann", data);
     let file = dir.path().join("password");
     std::fs::write(&file, "correct horse\nnot this").unwrap();
-    let file = file.to_str().unwrap();
-    let add_from = [
-        "operator",
-        "add",
-        "--data-dir",
-        data,
-        "--password-file",
-        file,
-        "ann",
-    ];
-    run(PROGRAM, add_from);
+    let add = format!("operator add --password-file {} ann", file.display());
+    succeed(&add, data);
+}
+
+/// The head and body of the answer on a connection that stays open.
+fn exchange(connection: &mut BufReader<TcpStream>, request: &str) -> (String, String) {
+    connection.get_mut().write_all(request.as_bytes()).unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(connection.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let length = head.split_once("content-length: ").unwrap().1;
+    let length = length.split("\r\n").next().unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+#[test]
+fn long_names_of_refused_logins_are_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start_with(dir.path(), &["--http"]);
+    let mut connection = BufReader::new(served.connect("api"));
+    let page = "GET /activate/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let (head, page) = exchange(&mut connection, page);
+    let cookie = head.split_once("set-cookie: ").unwrap().1;
+    let cookie = cookie.split(';').next().unwrap();
+    let token = page.split_once("name=\"csrf\" value=\"").unwrap().1;
+    let token = token.split('"').next().unwrap();
+    let mut login = |number: u32| {
+        let name = "n".repeat(60_000);
+        let form = format!("csrf={token}&password=x&name={name}{number}");
+        let head = format!(
+            "POST /activate/login HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+            form.len()
+        );
+        exchange(&mut connection, &(head + &form)).0
+    };
+    for number in 0..20 {
+        login(number);
+    }
+    let before = served.memory();
+    for number in 20..520 {
+        let head = login(number);
+        assert!(head.starts_with("HTTP/1.1 429"), "{head}");
+    }
+    // The names are 30 MB.
+    let grown = served.memory().saturating_sub(before);
+    assert!(grown < 6_000, "{grown} kB");
 }

@@ -62,15 +62,10 @@ impl Site {
     pub(crate) fn post_as(&self, header: &str, body: &str) -> Answer {
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         std::fs::write(file.path(), body).unwrap();
-        self.api(&[
-            "-H",
-            header,
-            "-H",
-            "Content-Type: application/json",
-            "--data-binary",
-            &format!("@{}", file.path().display()),
-            &self.server.urls().device_api,
-        ])
+        let json = "Content-Type: application/json";
+        let body = format!("@{}", file.path().display());
+        let url = &self.server.urls().device_api;
+        self.api(&["-H", header, "-H", json, "--data-binary", &body, url])
     }
 
     pub(crate) fn api(&self, arguments: &[&str]) -> Answer {
@@ -94,18 +89,11 @@ impl Site {
     pub(crate) fn check_in(&self, uuid: &str, path: &str, arguments: &[&str]) -> Answer {
         let url = format!("{}{path}", self.server.urls().gateway);
         let root = self.server.root_file();
-        let certificate = self.path(&format!("{uuid}.client.pem"));
-        let key = self.path(&format!("{uuid}.key"));
-        let mut all = vec![
-            "--cacert",
-            root.to_str().unwrap(),
-            "--cert",
-            certificate.to_str().unwrap(),
-            "--key",
-            key.to_str().unwrap(),
-        ];
-        all.extend(arguments);
-        all.push(&url);
-        curl(&all)
+        let files = format!(
+            "--cacert {} --cert {device}.client.pem --key {device}.key {url}",
+            root.display(),
+            device = self.path(uuid).display()
+        );
+        curl(&[&files.split(' ').collect::<Vec<_>>(), arguments].concat())
     }
 }

@@ -14,6 +14,11 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// OpenSSL with a line of arguments, of which none has a space.
+pub(crate) fn openssl(line: &str) -> String {
+    run("openssl", line.split_whitespace())
+}
+
 pub(crate) fn output<A: AsRef<OsStr>>(
     program: &str,
     arguments: impl IntoIterator<Item = A>,
@@ -27,30 +32,25 @@ pub(crate) fn output<A: AsRef<OsStr>>(
 
 /// What a certificate says, without the numbers that differ each time.
 pub(crate) fn certificate_text(path: impl AsRef<Path>) -> String {
-    let path = path.as_ref().to_str().unwrap();
-    run("openssl", ["x509", "-in", path, "-noout", "-text"])
+    openssl(&format!(
+        "x509 -in {} -noout -text",
+        path.as_ref().display()
+    ))
+}
+
+/// The header of a bearer token, which clients of this API encode in base64.
+pub(crate) fn bearer(token: &str) -> String {
+    let encoded = run("sh", ["-c", &format!("printf %s '{token}' | base64 -w0")]);
+    format!("Authorization: Bearer {encoded}")
 }
 
 /// A key and a CSR for a subject, as `openssl req -subj` writes it.
 pub(crate) fn csr(dir: &Path, name: &str, subject: &str) -> String {
-    let key = dir.join(format!("{name}.key"));
-    let key = key.to_str().unwrap();
-    run(
-        "openssl",
-        [
-            "ecparam",
-            "-genkey",
-            "-name",
-            "prime256v1",
-            "-noout",
-            "-out",
-            key,
-        ],
-    );
-    run(
-        "openssl",
-        ["req", "-new", "-utf8", "-key", key, "-subj", subject],
-    )
+    let key = format!("{}/{name}.key", dir.display());
+    openssl(&format!(
+        "ecparam -genkey -name prime256v1 -noout -out {key}"
+    ));
+    openssl(&format!("req -new -utf8 -key {key} -subj {subject}"))
 }
 
 /// An answer that curl received.

@@ -1,0 +1,46 @@
+//! People approve devices: the device grant (RFC 8628), and the page where somebody logs in and decides.
+//! It must never register a device.
+
+mod activation;
+mod grants;
+mod html;
+mod page;
+mod password;
+mod user_code;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+
+pub(crate) use activation::Guard;
+pub(crate) use grants::Grants;
+pub use password::Password;
+pub(crate) use password::hash as hash_password;
+pub(crate) use user_code::normalise as read_user_code;
+
+use crate::site::Site;
+use crate::store::Store;
+
+/// Routes of the device grant and of the page.
+pub(crate) fn router<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Store: FromRef<S>,
+    Arc<Site>: FromRef<S>,
+    Arc<Grants>: FromRef<S>,
+    Arc<Guard>: FromRef<S>,
+{
+    Router::new()
+        .route("/oauth/authorization/device/", post(grants::authorize))
+        .route("/oauth/authorization/device", post(grants::authorize))
+        .route("/oauth/token/", post(grants::token))
+        .route("/oauth/token", post(grants::token))
+        .route("/activate/", get(activation::show))
+        .route("/activate", get(activation::show))
+        .route("/activate/login", post(activation::login))
+        .route("/activate/decide", post(activation::decide))
+        .route("/activate/logout", post(activation::logout))
+}

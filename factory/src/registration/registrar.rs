@@ -1,0 +1,169 @@
+//! Carries out one registration: sign, enter, and gather the device's files.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::sota_toml::{Facts, render};
+use super::wire::Registration;
+use crate::error::Error;
+use crate::pki::{Ca, DeviceCsr, Profile, to_pem};
+use crate::site::Site;
+use crate::store::{Entry, Issued, Known, Standing, Store};
+use crate::time::Timestamp;
+
+/// The answer to a registration.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The device is entered, now or earlier with the same key.
+    Registered(Box<Files>),
+    /// The UUID belongs to another key.
+    OtherKey,
+    /// The UUID was deleted.
+    Denied,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Registered(_) => "registered",
+            Self::OtherKey => "refused: the UUID has another key",
+            Self::Denied => "refused: the UUID is denied",
+        })
+    }
+}
+
+/// The files that a device installs, by name.
+#[derive(Debug, Serialize)]
+pub(crate) struct Files {
+    #[serde(rename = "root.crt")]
+    root: String,
+    #[serde(rename = "client.pem")]
+    client: String,
+    #[serde(rename = "client.chained")]
+    chained: String,
+    #[serde(rename = "sota.toml")]
+    sota_toml: String,
+}
+
+/// Signs devices with the online CA and enters them.
+#[derive(Debug)]
+pub(crate) struct Registrar {
+    store: Store,
+    site: Arc<Site>,
+    ca: Ca,
+    ca_pem: String,
+    root_pem: String,
+}
+
+impl Registrar {
+    pub(crate) fn new(
+        store: Store,
+        site: Arc<Site>,
+        ca: Ca,
+        root_pem: String,
+    ) -> Result<Self, Error> {
+        let ca_pem = to_pem(&ca.certificate)?;
+        Ok(Self {
+            store,
+            site,
+            ca,
+            ca_pem,
+            root_pem,
+        })
+    }
+
+    /// Registers a device. A caller that goes away, at whatever moment, leaves one entry or none, and
+    /// the same request again is answered with the same certificate.
+    pub(crate) async fn register(&self, registration: Registration) -> Result<Outcome, Error> {
+        let Registration {
+            uuid,
+            name,
+            group,
+            hardware_id,
+            sota_dir,
+            use_ostree_server,
+            csr,
+            overrides,
+        } = registration;
+        let facts = Facts {
+            gateway_url: &self.site.urls.gateway,
+            sota_dir: &sota_dir,
+            hardware_id: &hardware_id,
+            use_ostree_server,
+        };
+        let sota_toml = render(&facts, &overrides);
+        let mut entry = Entry {
+            uuid,
+            name,
+            factory: self.site.factory.clone(),
+            group,
+            hardware_id: Some(hardware_id.as_str().into()),
+            production: csr.subject.production,
+            public_key_sha256: csr.key.fingerprint()?,
+            issued: None,
+        };
+
+        let found = self
+            .store
+            .find(&entry.uuid, &entry.public_key_sha256)
+            .await?;
+        let found = if let Some(standing) = found {
+            standing
+        } else {
+            let issued = self.issue(&csr)?;
+            entry.issued = Some(issued.clone());
+            match self.store.enter(&entry).await? {
+                None => return Ok(self.registered(issued, sota_toml)),
+                // The same device was faster on another connection.
+                Some(standing) => standing,
+            }
+        };
+        let issued = match found {
+            Standing::OtherKey => return Ok(Outcome::OtherKey),
+            Standing::Denied => return Ok(Outcome::Denied),
+            Standing::Known(known) => match *known {
+                Known {
+                    device,
+                    issued: Some(earlier),
+                } if device.production == entry.production && self.still_good(&earlier) => earlier,
+                _ => self.issue(&csr)?,
+            },
+        };
+        entry.issued = Some(issued.clone());
+        if !self.store.update(&entry).await? {
+            return Ok(Outcome::Denied);
+        }
+        Ok(self.registered(issued, sota_toml))
+    }
+
+    fn issue(&self, csr: &DeviceCsr) -> Result<Issued, Error> {
+        let certificate = self.ca.issue(Profile::Device, &csr.subject, csr.key)?;
+        let ends = certificate.tbs_certificate().validity().not_after;
+        Ok(Issued {
+            certificate_pem: to_pem(&certificate)?,
+            issuer_pem: self.ca_pem.clone(),
+            ends: ends.to_system_time().into(),
+        })
+    }
+
+    /// Whether a certificate can be answered again: it is in force and of the present CA.
+    fn still_good(&self, issued: &Issued) -> bool {
+        issued.ends > Timestamp::now() && issued.issuer_pem == self.ca_pem
+    }
+
+    fn registered(&self, issued: Issued, sota_toml: String) -> Outcome {
+        let Issued {
+            certificate_pem,
+            issuer_pem,
+            ends: _,
+        } = issued;
+        Outcome::Registered(Box::new(Files {
+            root: self.root_pem.clone(),
+            chained: format!("{certificate_pem}{issuer_pem}"),
+            client: certificate_pem,
+            sota_toml,
+        }))
+    }
+}
