@@ -11,7 +11,6 @@ LIC_FILES_CHKSUM = " \
 "
 
 inherit cargo cargo-update-recipe-crates systemd lmp-device-register-choice
-require ${BPN}-crates.inc
 
 PV = "${LMP_DEVICE_REGISTER_PV}"
 
@@ -19,7 +18,8 @@ PV = "${LMP_DEVICE_REGISTER_PV}"
 #   LMP_DEVICE_REGISTER_URI = "git://HOST/PATH;protocol=https;branch=main"
 # To build a working tree as it is, inherit externalsrc; see docs/yocto.md.
 LMP_DEVICE_REGISTER_URI ?= "git://${LMP_DEVICE_REGISTER_CHECKOUT};protocol=file;nobranch=1"
-SRC_URI += "${LMP_DEVICE_REGISTER_URI};name=agent"
+SRC_URI = "${LMP_DEVICE_REGISTER_URI};name=agent"
+require ${BPN}-crates.inc
 # A release tags a commit (v and the version) and then runs `scripts/yocto-crates --pin TAG`, which
 # writes its commit here and its crates beside this file. The name keeps the pin apart from the
 # SRCREV of an append for the C++ tool, whose file name is the same.
@@ -106,12 +106,18 @@ python () {
         raise bb.parse.SkipRecipe(reason)
 }
 
-# Without a repository git would only say that it cannot read one.
+# The fetcher only says that it failed: a tarball has no repository, a shallow clone not the commit,
+# and git does not read one of another owner. A mirror may still have it.
 python lmp_device_register_source() {
     path = d.getVar('LMP_DEVICE_REGISTER_CHECKOUT')
-    if path + ';' in d.getVar('SRC_URI') and not os.path.exists(os.path.join(path, '.git')):
-        bb.fatal('%s is no git checkout: set LMP_DEVICE_REGISTER_URI to a server, or build the '
-                 'directory itself with externalsrc' % path)
+    if path + ';' not in d.getVar('SRC_URI'):
+        return
+    commit = lmp_device_register_commit(d) or 'HEAD'
+    try:
+        bb.process.run(['git', '-C', path, 'cat-file', '-e', commit + '^{commit}'])
+    except bb.process.CmdError as error:
+        bb.warn('%s cannot give commit %s: set LMP_DEVICE_REGISTER_URI to a server, or build the '
+                'directory itself with externalsrc; see docs/yocto.md. %s' % (path, commit, error))
 }
 do_fetch[prefuncs] += "lmp_device_register_source"
 

@@ -11,6 +11,8 @@ def lmp_device_auto_register_kept(d):
     reason = lmp_device_register_unused(d)
     if reason:
         return "this layer's lmp-device-register is not used: " + reason
+    if d.getVar('LMP_DEVICE_AUTO_REGISTER_KEEP') == '1':
+        return 'LMP_DEVICE_AUTO_REGISTER_KEEP is set'
     vendor = os.path.dirname(d.getVar('FILE')) + '/'
     for url in (d.getVar('SRC_URI') or '').split():
         kind, _, name = bb.fetch2.decodeurl(url)[:3]
@@ -30,9 +32,10 @@ def lmp_device_auto_register_kept(d):
     return ''
 
 def lmp_device_auto_register_places():
-    return ('To let `lmp-device-register auto` do its work, remove it and set LMP_DEVICE_API and '
-            'PACKAGECONFIG:append = " production" in an append of lmp-device-register, and other '
-            'variables in /etc/default/lmp-device-register; see docs/yocto.md')
+    return ('To let `lmp-device-register auto` do its work, undo that and move the settings: '
+            'DEVICE_API to LMP_DEVICE_API and PRODUCTION to PACKAGECONFIG:append = " production" in '
+            'an append of lmp-device-register, other variables to /etc/default/lmp-device-register. '
+            'To keep it, set LMP_DEVICE_AUTO_REGISTER_KEEP = "1". See docs/yocto.md.')
 
 python () {
     reason = lmp_device_auto_register_kept(d)
@@ -74,7 +77,7 @@ python lmp_device_auto_register_goes() {
                      % file + lmp_device_auto_register_places())
         os.remove(installed)
         if not os.listdir(directory):
-            os.rmdir(directory)
+            os.removedirs(directory)
 
     hostname = d.getVar('LMP_AUTO_REGISTER_USE_HOSTNAME')
     if hostname:
