@@ -119,7 +119,6 @@ python lmp_device_register_source() {
         bb.warn('%s cannot give commit %s: set LMP_DEVICE_REGISTER_URI to a server, or build the '
                 'directory itself with externalsrc; see docs/yocto.md. %s' % (path, commit, error))
 }
-do_fetch[prefuncs] += "lmp_device_register_source"
 
 # Settings of an append that was written for the C++ recipe, which this one would drop in silence.
 python lmp_device_register_settings() {
@@ -139,4 +138,4 @@ python lmp_device_register_settings() {
     if commit not in ('INVALID', d.getVar('SRCREV_agent')):
         bb.warn('SRCREV = "%s" is not used: the commit of this program is SRCREV_agent' % commit)
 }
-do_configure[prefuncs] += "lmp_device_register_settings"
+do_fetch[prefuncs] += "lmp_device_register_settings lmp_device_register_source"
