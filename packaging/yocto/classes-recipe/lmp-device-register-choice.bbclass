@@ -1,7 +1,7 @@
 # Whether an image gets this layer's recipe. The recipe is skipped and the append for meta-lmp does
 # nothing for the same reasons, so that no image has one without the other.
 
-# What scripts/yocto-crates --pin and the tests keep in step with Cargo.toml.
+# Version and compiler of Cargo.toml; a test compares them.
 LMP_DEVICE_REGISTER_PV = "0.1.0+git"
 LMP_DEVICE_REGISTER_RUST = "1.89"
 
