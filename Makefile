@@ -8,11 +8,12 @@
 # make storm   500 devices register at once through a network that breaks
 # make cross  build for ARM boards · make cross-test  try those builds · make debs  package them
 # make board  boot an emulated ARM board that registers · make release-check  all four of these
+# make yocto  the Yocto layer; with BITBAKEDIR and OECORE also with bitbake, see docs/yocto.md
 # Each target installs what it needs first (Debian, as root) or says what is missing.
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
-.PHONY: demo test lint unit generated size browser bench deny crash fuzz storm
+.PHONY: demo test lint unit generated size browser bench deny crash fuzz storm yocto
 .PHONY: cross cross-test debs board release-check install-files
 
 demo:
@@ -65,6 +66,10 @@ fuzz:
 # 500 devices instead of the 60 of `make test`.
 storm:
 	STORM_DEVICES=500 $(CARGO) test --locked --test it storm:: -- --nocapture
+
+# No network and no compiler are needed; see scripts/yocto-check for what it takes.
+yocto:
+	scripts/yocto-check
 
 # Both ARM targets, under their size limits.
 cross:
