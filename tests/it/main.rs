@@ -19,6 +19,7 @@ mod golden;
 mod grant;
 mod hostile;
 mod packaging;
+mod packaging_yocto;
 mod register;
 mod signals;
 mod storm;
