@@ -22,6 +22,7 @@ mod packaging;
 mod register;
 mod signals;
 mod storm;
+mod structure;
 mod unit;
 mod unregister;
 
