@@ -23,6 +23,7 @@ mod packaging_yocto;
 mod register;
 mod signals;
 mod storm;
+mod structure;
 mod unit;
 mod unregister;
 
