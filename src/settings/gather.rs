@@ -49,10 +49,11 @@ pub(crate) fn of_registration(mut sources: Sources, auto: bool) -> Result<Settin
         below.extend(wrapper::found(&sota_dir(&sources))?);
     }
     below.extend(secrets::pin_credentials());
-    below.extend(of_image(BUILD, &read_os_release(&sources)?)?);
     sources.put_above_files(above);
     sources.put_below_files(below);
     let secrets = secrets::find(&sources)?;
+    let image = of_image(BUILD, &read_os_release(&sources)?)?;
+    sources.put_below_files(image);
     resolve(&sources, secrets, update_client(BUILD))
 }
 
