@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 
 use lmp_test_support::answers::{Backend, invitation};
-use lmp_test_support::board::{Board, run};
+use lmp_test_support::board::{Board, JOURNAL, run};
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::tool;
 use lmp_test_support::watched::Watched;
@@ -30,7 +30,7 @@ fn resume(board: &Board, server: &ScriptedServer) {
     let bodies: Vec<_> = requests.iter().map(|request| &request.body).collect();
     assert_eq!(bodies.len(), 2);
     assert_eq!(bodies[0], bodies[1], "the same UUID, key and CSR");
-    assert!(!board.names().contains(&".registration".to_owned()));
+    assert!(!board.names().contains(&JOURNAL.to_owned()));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn while_it_waits_for_the_backend() {
         let run = Watched::piped(patient(&board, &server));
         was_asked.recv().unwrap();
         run.die_of(signal);
-        assert_eq!(board.names(), [".registration"]);
+        assert_eq!(board.names(), [JOURNAL]);
         resume(&board, &server);
     }
 }
@@ -122,7 +122,7 @@ fn while_the_update_client_starts() {
         let close = move || drop(systemctl);
         run.die_of_and(signal, close);
         assert_eq!(board.snapshot(), before);
-        assert!(before.contains_key("sota.toml") && !before.contains_key(".registration"));
+        assert!(before.contains_key("sota.toml") && !before.contains_key(JOURNAL));
         board.check(["--offline"]).expect(0);
     }
 }

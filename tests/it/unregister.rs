@@ -1,10 +1,12 @@
 //! `unregister`: what a registration made goes, and everything else stays.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use lmp_test_support::answers::{registered_board, signing_server};
-use lmp_test_support::board::{Board, FILES, Run, run};
+use lmp_test_support::board::{Board, FILES, JOURNAL, Run, run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::{Holder, under};
@@ -95,23 +97,36 @@ fn a_journal() {
         let board = Board::new();
         let server = ScriptedServer::always(Answer::Close(Vec::new()));
         board.register(&server.url(), [""; 0]).expect(75);
-        assert_eq!(board.names(), [".registration"]);
+        assert_eq!(board.names(), [JOURNAL]);
         board
     };
-    let state = ".registration/state.json";
-    let spoil: [&dyn Fn(&Board); 5] = [
+    let planted = |board: &Board| {
+        let path = board.file(JOURNAL);
+        fs::remove_file(&path).unwrap();
+        path
+    };
+    let spoil: [&dyn Fn(&Board); 6] = [
         &|_| {},
-        &|board| fs::write(board.file(state), "{").unwrap(),
-        &|board| fs::write(board.file(state), r#"{"version":99}"#).unwrap(),
-        &|board| fs::remove_file(board.file(".registration/pkey.pem")).unwrap(),
-        &|board| fs::write(board.file(".registration/stray.tmp"), "x").unwrap(),
+        &|board| fs::write(board.file(JOURNAL), "{").unwrap(),
+        &|board| {
+            let folder = planted(board);
+            fs::create_dir_all(folder.join("deep")).unwrap();
+            fs::write(folder.join("deep/stray.tmp"), "x").unwrap();
+        },
+        &|board| symlink("/etc/passwd", planted(board)).unwrap(),
+        &|board| drop(UnixListener::bind(planted(board)).unwrap()),
+        // The journal of version 0.1.0, damaged.
+        &|board| {
+            fs::create_dir(board.file(".registration")).unwrap();
+            fs::write(board.file(".registration/state.json"), "{").unwrap();
+        },
     ];
     for spoil in spoil {
         let board = interrupted();
         spoil(&board);
         let run = unregister(&board, &["--yes"]).expect(0);
         assert!(board.names().is_empty(), "{run}");
-        assert!(run.stdout.contains(".registration"), "{run}");
+        assert!(run.stdout.contains(JOURNAL), "{run}");
         assert!(run.stdout.contains("The registration is removed"), "{run}");
         board.register(&signing_server().url(), [""; 0]).expect(0);
     }
@@ -123,7 +138,7 @@ fn a_journal_beside_a_registration() {
     let board = registered_board();
     let server = ScriptedServer::always(Answer::Close(Vec::new()));
     board.register(&server.url(), ["--force"]).expect(75);
-    assert!(board.names().contains(&".registration".to_owned()));
+    assert!(board.names().contains(&JOURNAL.to_owned()));
     unregister(&board, &["--yes"]).expect(0);
     assert!(board.names().is_empty());
 }

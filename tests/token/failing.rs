@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use lmp_test_support::answers::Backend;
-use lmp_test_support::board::Run;
+use lmp_test_support::board::{JOURNAL, Run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
 use lmp_test_support::token::{PIN, SOFTHSM, TokenBoard, odd_module, registration, spy};
@@ -111,7 +111,7 @@ fn an_answer_that_is_lost_or_spoiled_is_asked_for_again() {
         });
         let device = TokenBoard::new();
         register_at(&device, &server.url(), &[]).expect(code);
-        assert_eq!(device.names(), [".registration"]);
+        assert_eq!(device.names(), [JOURNAL]);
         assert_eq!(
             device.hsm.objects(),
             registration("01", "03")[1..],
@@ -128,7 +128,7 @@ fn an_answer_that_is_lost_or_spoiled_is_asked_for_again() {
             .collect();
         assert_eq!(bodies.len(), 2);
         assert_eq!(bodies[0], bodies[1], "the same device, key and CSR");
-        assert!(!device.names().contains(&".registration".to_owned()));
+        assert!(!device.names().contains(&JOURNAL.to_owned()));
     }
 }
 
@@ -168,7 +168,7 @@ fn a_full_token_at_the_certificate_is_finished_offline() {
     let factory = Factory::new();
     let run = device.register_odd(&factory, "fail=C_CreateObject:31", &[]);
     run.expect(69).says(&["certificate", "full"]);
-    assert_eq!(device.names(), [".registration"]);
+    assert_eq!(device.names(), [JOURNAL]);
     assert_eq!(device.hsm.objects(), registration("01", "03")[1..]);
     let mut again = device.board.command(factory.device_api());
     drop(factory);
@@ -194,7 +194,7 @@ fn a_token_removed_half_way_is_cleaned_up_by_the_next_run() {
         run.expect(69)
             .says(&["CKR_DEVICE_REMOVED", "put the token back", "next run"]);
         assert_eq!(device.hsm.objects(), registration("01", "03")[1..]);
-        assert_eq!(device.names(), [".registration"]);
+        assert_eq!(device.names(), [JOURNAL]);
         assert!(factory.server.devices().unwrap().is_empty());
     }
     device.register_odd(&factory, "", &[]).expect(0);

@@ -1,6 +1,6 @@
 //! `--force`, leftovers, and the old registration that works until its successor does.
 
-use lmp_test_support::board::Run;
+use lmp_test_support::board::{JOURNAL, Run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::token::{LABEL, PIN, SOFTHSM, TokenBoard, registration, succeed};
 use lmp_test_support::tools::openssl;
@@ -182,10 +182,10 @@ fn old_objects_that_stay_are_removed_by_the_next_run() {
     run.expect(0).says(&["warning", "did not remove"]);
     device.check("").expect(0);
     assert_eq!(device.hsm.objects().len(), 6);
-    assert!(device.names().contains(&".registration".to_owned()));
+    assert!(device.names().contains(&JOURNAL.to_owned()));
     device.register_odd(&factory, "", &["--force"]).expect(0);
     assert_eq!(device.hsm.objects(), registration("07", "09"));
-    assert!(!device.names().contains(&".registration".to_owned()));
+    assert!(!device.names().contains(&JOURNAL.to_owned()));
     assert_eq!(factory.server.devices().unwrap().len(), 2);
     device.check("").expect(0);
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use lmp_test_support::board::run;
+use lmp_test_support::board::{JOURNAL, run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, TokenBoard, odd_module};
 use lmp_test_support::tools::under;
@@ -61,7 +61,7 @@ fn no_run_says_a_pin_or_leaves_one_in_its_journal() {
         ("fail=C_Sign:30", 69, &[]),
         ("fail=C_InitToken:30", 69, &[]),
         ("fail=C_InitPIN:a2", 69, &[]),
-        ("fail=C_CreateObject:31", 69, &[".registration/sota.toml"]),
+        ("fail=C_CreateObject:31", 69, &[JOURNAL]),
         ("", 0, &["sota.toml"]),
     ] {
         let device = TokenBoard::blank();

@@ -167,7 +167,7 @@ fn links_are_replaced_and_their_targets_left_alone() {
 
 /// The same inside a journal that an interrupted run left.
 #[test]
-fn links_in_the_journal() {
+fn links_where_files_will_be() {
     let (backend, board) = (Backend::new(), Board::new());
     let server = ScriptedServer::new(move |request| match request.number {
         0 => Answer::whole(503, b"later"),
@@ -176,17 +176,11 @@ fn links_in_the_journal() {
     board.register(&server.url(), [""; 0]).expect(75);
     let target = board.path("precious");
     fs::write(&target, "mine").unwrap();
-    for name in [
-        "client.pem",
-        "client.chained",
-        "root.crt",
-        "sota.toml",
-        "state.json",
-    ] {
-        let journal = board.file(JOURNAL);
-        symlink(&target, journal.join(format!("{name}.tmp"))).unwrap();
-        if name != "state.json" {
-            symlink(&target, journal.join(name)).unwrap();
+    for name in FILES {
+        symlink(&target, board.file(&format!("{name}.tmp"))).unwrap();
+        // A link at client.pem is a registration.
+        if name != "client.pem" {
+            symlink(&target, board.file(name)).unwrap();
         }
     }
     board.register(&server.url(), [""; 0]).expect(0);

@@ -27,7 +27,7 @@ pub const FILES: [&str; 5] = [
 ];
 /// The journal, which stays while the backend may know the device: the next run asks for the
 /// same one.
-pub const JOURNAL: &str = ".registration";
+pub const JOURNAL: &str = ".registration.journal";
 
 /// What is in a directory: path relative to it, mode, and content (of a link, its target).
 pub type Snapshot = BTreeMap<String, (u32, Vec<u8>)>;
@@ -161,7 +161,7 @@ impl Board {
     /// The same without the journal.
     pub fn snapshot_of_files(&self) -> Snapshot {
         let mut found = self.snapshot();
-        found.retain(|path, _| !path.starts_with(".registration"));
+        found.retain(|path, _| !path.starts_with(JOURNAL));
         found
     }
 
