@@ -1,4 +1,4 @@
-//! Text that must not be seen: API tokens and PINs.
+//! Text that must never be seen: API tokens, PINs and keys.
 
 use std::fmt;
 use std::sync::Arc;

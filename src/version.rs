@@ -1,4 +1,4 @@
-//! What `--version` says: version, commit, target and features of this build.
+//! What `--version` says: version, commit, target and features of this build. Never asks the machine.
 
 /// Version and commit, for `-V`.
 #[must_use]

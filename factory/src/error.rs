@@ -1,4 +1,5 @@
 //! The crate's one error: what failed, on which path or address, and where it helps the remedy.
+//! Never carries a secret.
 
 use std::io;
 use std::net::SocketAddr;

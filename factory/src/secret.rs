@@ -1,4 +1,5 @@
 //! Random bearer secrets: shown once to whoever needs them, kept only as a hash.
+//! Never in a log or an error.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Who a factory is and where it is reached. Decided once, from what its owner typed.
+//! Who a factory is and where it is reached. Decided once, from what its owner typed,
+//! and never guessed from a request.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
 //! One unit of time for everybody, and the only place that knows what others count in: the database in
-//! milliseconds, JSON in seconds.
+//! milliseconds, JSON in seconds. Never says what a time means.
 
 use std::ops::Add;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -64,6 +64,19 @@ impl Directory {
             .map_err(|cause| failure("write into", &self.path, cause))
     }
 
+    /// Fails unless it is this user's.
+    pub(crate) fn check_owner(&self) -> Result<()> {
+        let facts = retry_on_intr(|| fs::fstat(&self.fd))
+            .map_err(|cause| failure("look at", &self.path, cause))?;
+        if facts.st_uid == rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        Err(Error::registration(format!(
+            "{:?} is another user's",
+            self.path
+        )))
+    }
+
     /// Takes the directory's lock, which ends with this process; `false` if another one holds it.
     pub(crate) fn try_lock(&self) -> Result<bool> {
         match retry_on_intr(|| fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive)) {

@@ -3,6 +3,7 @@
 //! `{sota-dir}/.registration.journal` (mode 600) is there exactly while a registration is under way,
 //! so a run that finds one knows how far the last one came. It never decides what to do then.
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::directory::{Directory, PRIVATE, PUBLIC};
@@ -54,24 +55,29 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// [`crate::error::Kind::Configuration`] if it is damaged, of a newer version, or not ours.
     pub(crate) fn load(sota: &'a Directory) -> Result<Option<Self>> {
-        if let Some((log, record)) = read(sota)? {
-            // A conversion was cut off before its end.
-            sota.clear(DIRECTORY)?;
-            return Ok(Some(Self {
-                sota,
-                log: Some(log),
-                pending: Zeroizing::default(),
-                record,
-            }));
+        if let Some((log, found)) = read(sota, OFlags::RDWR)? {
+            if let Some(record) = found {
+                // A conversion was cut off before its end.
+                sota.clear(DIRECTORY)?;
+                let log = Some(log);
+                return Ok(Some(Self {
+                    log,
+                    ..Self::new(sota, record)
+                }));
+            }
+            // Cut off before its first entry was whole: nothing was under way.
+            sota.clear(FILE)?;
+        }
+        if !sota.has(DIRECTORY)? {
+            return Ok(None);
         }
         let Some(record) = version1::read(sota)? else {
-            // Cut off before its first entry or after its last: nothing was under way.
-            discard(sota)?;
+            sota.clear(DIRECTORY)?;
             return Ok(None);
         };
-        let mut journal = Self::new(sota, record.clone());
-        if !matches!(record.progress, Progress::Installed(..)) {
-            journal.pending = entry::rewrite(&record).map_err(unwritten)?;
+        let mut journal = Self::new(sota, record);
+        if !matches!(journal.record.progress, Progress::Installed(..)) {
+            journal.pending = entry::rewrite(&journal.record).map_err(unwritten)?;
             journal.settle()?;
             sota.clear(DIRECTORY)?;
         }
@@ -83,9 +89,9 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// As [`load`](Self::load).
     pub(crate) fn peek(sota: &Directory) -> Result<Option<Record>> {
-        match read(sota)? {
-            Some((_, record)) => Ok(Some(record)),
-            None => version1::read(sota),
+        match read(sota, OFlags::RDONLY)? {
+            Some((_, Some(record))) => Ok(Some(record)),
+            _ => version1::read(sota),
         }
     }
 
@@ -278,17 +284,16 @@ fn unwritten(cause: serde_json::Error) -> Error {
     Error::bug("the journal could not be written").because(cause)
 }
 
-fn read(sota: &Directory) -> Result<Option<(Log, Record)>> {
-    let Some((mut log, text)) = Log::open(sota, FILE)? else {
+fn read(sota: &Directory, access: OFlags) -> Result<Option<(Log, Option<Record>)>> {
+    let Some((mut log, text)) = Log::open(sota, FILE, access)? else {
         return Ok(None);
     };
-    match entry::read(&text).map_err(|cause| unusable(FILE, sota, cause))? {
-        Some((record, end)) => {
-            log.cut(end);
-            Ok(Some((log, committed(sota, record)?)))
-        }
-        None => Ok(None),
-    }
+    let found = entry::read(&text).map_err(|cause| unusable(FILE, sota, cause))?;
+    let found = found.map(|(record, end)| {
+        log.cut(end);
+        committed(sota, record)
+    });
+    Ok(Some((log, found.transpose()?)))
 }
 
 /// A run may have been cut off after `sota.toml` had appeared: then it is complete. The

@@ -47,9 +47,10 @@ impl Log {
     pub(crate) fn open(
         directory: &Directory,
         name: &str,
+        access: OFlags,
     ) -> Result<Option<(Self, Zeroizing<Vec<u8>>)>> {
         let path = directory.path().join(name);
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| fs::openat(directory.handle(), name, flags, Mode::empty()));
         let fd = match opened {
             Ok(fd) => fd,

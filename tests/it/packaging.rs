@@ -16,7 +16,7 @@ fn text(path: &str) -> String {
 
 /// Variables that the build takes its defaults and its identity from.
 fn build_variables() -> BTreeSet<String> {
-    let settings = text("src/settings.rs");
+    let settings = text("src/settings/build.rs");
     let defaults = settings.split("option_env!(\"").skip(1);
     let defaults = defaults.map(|rest| rest.split('"').next().unwrap().to_owned());
     let script = text("build.rs");

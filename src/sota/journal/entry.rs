@@ -257,7 +257,7 @@ pub(super) fn apply(
             Progress::Sent(Request { csr, ..request })
         }
         (Event::Received { remove, replaces }, Progress::Sent(request)) => {
-            check_names(&files, &remove)?;
+            check_names(files.iter().map(|file| &*file.name), &remove)?;
             Progress::Received(
                 request,
                 Installation {
@@ -283,9 +283,13 @@ pub(super) fn apply(
 }
 
 /// A journal that somebody planted must not write or remove anything but a registration.
-pub(super) fn check_names(files: &[ReceivedFile], remove: &[String]) -> Result<(), Unusable> {
-    let received = files.iter().all(|file| FileName::parse(&file.name).is_ok());
-    if received && remove.iter().all(|name| is_replaceable(name)) {
+pub(super) fn check_names<'a>(
+    mut files: impl Iterator<Item = &'a str>,
+    remove: &[String],
+) -> Result<(), Unusable> {
+    if files.all(|name| FileName::parse(name).is_ok())
+        && remove.iter().all(|name| is_replaceable(name))
+    {
         Ok(())
     } else {
         Err(Unusable::Damaged)

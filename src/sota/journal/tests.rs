@@ -238,3 +238,88 @@ fn a_planted_journal() {
         assert!(!is_there(&sota).unwrap());
     }
 }
+
+/// What version 0.1.0 left, as it wrote it.
+fn version1(dir: &std::path::Path, phase: &str, files: &[(&str, &str)]) {
+    let folder = dir.join(DIRECTORY);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    let staged: Vec<_> = files
+        .iter()
+        .map(|(name, text)| {
+            if !name.contains('/') {
+                fs::write(folder.join(name), text).unwrap();
+            }
+            serde_json::json!({ "name": name, "sha256": sha256(text.as_bytes()) })
+        })
+        .collect();
+    let state = serde_json::json!({
+        "version": 1, "phase": phase, "device_api": "http://127.0.0.1:48391/", "factory": "acme",
+        "production": false, "uuid_origin": "given", "key": "software", "replaces": false,
+        "request": {
+            "use-ostree-server": "true", "sota-config-dir": "sota", "hardware-id": "hw",
+            "name": "board", "uuid": "67e67bf8-6f72-481d-a05e-bcf2784dd584", "csr": "a request",
+            "overrides": { "pacman": { "tags": "\"main\"" } }, "group": "grp"
+        },
+        "orphans": ["older"],
+        "installation": { "files": staged, "remove": ["sql.db"] }
+    });
+    fs::write(folder.join("state.json"), state.to_string()).unwrap();
+}
+
+#[test]
+fn a_journal_of_version_0_1_0_is_gone_on_with() {
+    const KEY: (&str, &str) = ("pkey.pem", "a key");
+    let (dir, sota) = directory();
+    let load = |phase: &str, files: &[(&str, &str)]| {
+        discard(&sota).unwrap();
+        version1(dir.path(), phase, files);
+        assert_eq!(
+            Journal::peek(&sota).unwrap().as_ref(),
+            Some(Journal::load(&sota).unwrap().unwrap().record())
+        );
+        // It is read as one of ours from now on.
+        let found = Journal::load(&sota).unwrap().unwrap();
+        assert_eq!(found.record().orphans, ["older"]);
+        found.record().clone()
+    };
+    let sent = load("sent", &[KEY]);
+    let Progress::Sent(request) = &sent.progress else {
+        panic!("{sent:?}");
+    };
+    assert_eq!(request.csr, "a request");
+    assert_eq!(request.software_key.as_ref().unwrap().expose(), "a key");
+    assert_eq!(sent.plan.wishes.group.as_deref(), Some("grp"));
+    assert!(!dir.path().join(DIRECTORY).exists());
+    assert_eq!(load("key-ready", &[]).progress, Progress::Planned);
+    assert_eq!(load("planned", &[]).progress, Progress::Planned);
+
+    let files = [KEY, ("client.pem", "c"), ("sota.toml", "[tls]\n")];
+    let received = load("received", &files);
+    assert_eq!(received.files().len(), 3);
+    assert!(matches!(received.progress, Progress::Received(..)));
+    // Half of it was moved, and one file was spoilt: it is asked for again.
+    version1(dir.path(), "received", &files);
+    let folder = dir.path().join(DIRECTORY);
+    discard(&sota).unwrap();
+    version1(dir.path(), "received", &files);
+    fs::rename(folder.join("pkey.pem"), dir.path().join("pkey.pem")).unwrap();
+    let moved = Journal::peek(&sota).unwrap().unwrap();
+    assert!(matches!(moved.progress, Progress::Received(..)));
+    fs::write(folder.join("client.pem"), "").unwrap();
+    let spoilt = Journal::peek(&sota).unwrap().unwrap();
+    assert!(matches!(spoilt.progress, Progress::Sent(_)));
+
+    discard(&sota).unwrap();
+    version1(dir.path(), "received", &[KEY, ("../x", "x")]);
+    assert!(Journal::load(&sota).is_err());
+    discard(&sota).unwrap();
+    version1(dir.path(), "installed", &[]);
+    let complete = Journal::load(&sota).unwrap().unwrap();
+    assert!(matches!(
+        complete.record().progress,
+        Progress::Installed(..)
+    ));
+    complete.close().unwrap();
+    assert!(!is_there(&sota).unwrap());
+}

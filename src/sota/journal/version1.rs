@@ -7,7 +7,7 @@ use super::record::{
     Identity, Installation, KeyPlace, Overrides, Planned, Progress, ReceivedFile, Record, Request,
     TokenPlace, UuidOrigin, Wishes,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::pkcs11::Ids;
 use crate::sota::directory::Directory;
 use crate::sota::files::{ANSWER_LIMIT, PRIVATE_KEY};
@@ -91,7 +91,7 @@ struct Staged {
 
 impl State {
     /// What was decided, and the signing request if there is one.
-    fn plan(&self) -> (Planned, &str) {
+    fn plan(&self) -> (Planned, String) {
         let Asked {
             use_ostree_server,
             sota_config_dir,
@@ -141,84 +141,78 @@ impl State {
             key,
             replaces: self.replaces,
         };
-        (plan, csr)
+        (plan, csr.clone())
     }
 }
 
-/// The journal of version 0.1.0. What its files do not prove any more is asked for again.
+/// The journal of version 0.1.0, if there is one with a state. What its files do not prove any more is
+/// asked for again.
 pub(super) fn read(sota: &Directory) -> Result<Option<Record>> {
-    let Some(directory) = sota.subdirectory(DIRECTORY)? else {
+    let not_ours = |error: Error| error.hint("remove it: lmp-device-register unregister");
+    let Some(directory) = sota.subdirectory(DIRECTORY).map_err(not_ours)? else {
         return Ok(None);
     };
+    directory.check_owner().map_err(not_ours)?;
     let Some(text) = directory.read(STATE, ANSWER_LIMIT)? else {
         return Ok(None);
     };
-    let damaged = || unusable(DIRECTORY, sota, Unusable::Damaged);
-    let state: State = serde_json::from_slice(&text).map_err(|_| damaged())?;
+    let damaged = |cause| unusable(DIRECTORY, sota, cause);
+    let state: State = serde_json::from_slice(&text).map_err(|_| damaged(Unusable::Damaged))?;
     if state.version != 1 {
-        return Err(unusable(DIRECTORY, sota, Unusable::Newer(state.version)));
+        return Err(damaged(Unusable::Newer(state.version)));
     }
     let (plan, csr) = state.plan();
-    let content = |staged: &Staged| -> Result<Option<ReceivedFile>> {
-        let Staged {
-            name,
-            sha256: known,
-        } = staged;
-        for place in [&directory, sota] {
-            let found = place.read_secret(name, ANSWER_LIMIT)?;
-            if let Some(found) = found.filter(|found| sha256(found) == *known)
-                && let Ok(text) = std::str::from_utf8(&found)
-            {
-                let private = name == PRIVATE_KEY || text.contains("[p11]");
-                return Ok(Some(ReceivedFile {
-                    name: name.clone(),
-                    text: text.into(),
-                    private,
-                }));
-            }
-        }
-        Ok(None)
-    };
-    let (keys, others): (Vec<_>, Vec<_>) = state
-        .installation
-        .files
+    let Staging { files, remove } = state.installation;
+    let (keys, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.name == PRIVATE_KEY);
+    check_names(others.iter().map(|file| &*file.name), &remove).map_err(damaged)?;
+    let content = |staged: &&Staged| staged.content([&directory, sota]).transpose();
+    let key = keys.iter().find_map(content).transpose()?;
+    let found = others
         .iter()
-        .partition(|file| file.name == PRIVATE_KEY);
-    let key = match keys.first() {
-        Some(staged) => content(staged)?,
-        None => None,
-    };
-    // Without its key nothing can be finished, and nobody but the backend may know the device.
-    let lost = plan.key == KeyPlace::Software && key.is_none();
+        .filter_map(content)
+        .collect::<Result<Vec<_>>>()?;
+    let is_lost = plan.key == KeyPlace::Software && key.is_none();
+    let is_whole = found.len() == others.len() && !is_lost;
     let request = Request {
-        csr: csr.to_owned(),
+        csr,
         software_key: key.map(|file| file.text),
     };
-    let mut files = Vec::new();
-    for staged in &others {
-        files.extend(content(staged)?);
-    }
-    check_names(&files, &state.installation.remove)
-        .map_err(|cause| unusable(DIRECTORY, sota, cause))?;
-    let whole = files.len() == others.len();
     let installation = Installation {
-        files,
-        remove: state.installation.remove.clone(),
+        files: found,
+        remove,
         replaces: None,
     };
     let progress = match state.phase {
         Phase::Installed => Progress::Installed(request, installation),
-        _ if lost && state.phase != Phase::Sent && state.phase != Phase::Received => {
-            Progress::Planned
-        }
-        Phase::Planned => Progress::Planned,
-        Phase::KeyReady => Progress::KeyReady(request),
-        Phase::Received if whole && !lost => Progress::Received(request, installation),
+        Phase::Received if is_whole => Progress::Received(request, installation),
         Phase::Sent | Phase::Received => Progress::Sent(request),
+        Phase::KeyReady if !is_lost => Progress::KeyReady(request),
+        Phase::Planned | Phase::KeyReady => Progress::Planned,
     };
     Ok(Some(Record {
         plan,
         orphans: state.orphans,
         progress,
     }))
+}
+
+impl Staged {
+    /// The file, from the first of these places that has it as it was staged.
+    fn content(&self, places: [&Directory; 2]) -> Result<Option<ReceivedFile>> {
+        for place in places {
+            let found = place.read_secret(&self.name, ANSWER_LIMIT)?;
+            let found = found.filter(|found| sha256(found) == self.sha256);
+            if let Some(text) = found
+                .as_ref()
+                .and_then(|text| std::str::from_utf8(text).ok())
+            {
+                return Ok(Some(ReceivedFile {
+                    name: self.name.clone(),
+                    text: text.into(),
+                    private: self.name == PRIVATE_KEY || text.contains("[p11]"),
+                }));
+            }
+        }
+        Ok(None)
+    }
 }

@@ -226,8 +226,8 @@ fn a_link_at_the_journal() {
     let server = signing_server();
     board
         .register(&server.url(), [""; 0])
-        .expect(73)
-        .says(&[JOURNAL]);
+        .expect(78)
+        .says(&[JOURNAL, "unregister"]);
     assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
     assert_eq!(board.names(), [JOURNAL]);
     assert!(server.requests().is_empty());
@@ -239,14 +239,16 @@ fn the_key_is_private_from_the_first_moment() {
     use std::os::unix::fs::PermissionsExt as _;
     let (backend, board) = (Backend::new(), Board::new());
     let journal = board.file(JOURNAL);
-    let modes = Arc::new(Mutex::new(Vec::new()));
+    let modes = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&modes);
     let server = ScriptedServer::new(move |request| {
-        let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-        let key = journal.join("pkey.pem");
-        *seen.lock().unwrap() = vec![mode(journal.clone()), mode(key)];
+        let mode = fs::metadata(&journal).unwrap().permissions().mode() & 0o7777;
+        let has_key = fs::read_to_string(&journal)
+            .unwrap()
+            .contains("BEGIN EC PRIVATE KEY");
+        *seen.lock().unwrap() = Some((mode, has_key));
         backend.signed(request)
     });
     board.register(&server.url(), [""; 0]).expect(0);
-    assert_eq!(*modes.lock().unwrap(), [0o700, 0o600]);
+    assert_eq!(*modes.lock().unwrap(), Some((0o600, true)));
 }
