@@ -25,7 +25,7 @@ mod request;
 use backend::ask;
 use connect::{allow, connect, device_api};
 use key_store::KeyStore;
-use request::{signing_request, wishes};
+use request::{asked, signing_request};
 
 pub(crate) use install::Registered;
 pub(crate) use plan::Plan;
@@ -52,11 +52,11 @@ pub(crate) fn register(settings: &Settings, reporter: &Reporter) -> Result<Regis
         Plan::AskAgain(journal) => run.ask_again(journal)?,
         Plan::Install(journal) => {
             reporter.step("An earlier run was interrupted: installing what it received");
-            run.warn_of_other_wishes(&journal)?;
+            run.warn_of_other_settings(&journal)?;
             journal
         }
         Plan::CleanUp(journal) => {
-            run.warn_of_other_wishes(&journal)?;
+            run.warn_of_other_settings(&journal)?;
             journal
         }
         Plan::Replace(journal) => {
@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let identity = plan::identity(settings, token_uuid, uuid::Uuid::new_v4().to_string());
-        let wishes = wishes(settings, &identity.uuid)?;
+        asked(settings, &identity)?;
         let client = connect(settings)?;
         let mut api = device_api(settings, &client, reporter);
         // A PIN that is wrong, or a key in the way, is found before a person is asked.
@@ -115,7 +115,6 @@ impl<'a> Run<'a> {
         ));
         let plan = Planned {
             identity,
-            wishes,
             key,
             replaces,
         };
@@ -186,7 +185,7 @@ impl<'a> Run<'a> {
     }
 
     /// The same key and UUID once more: the backend may have signed it already.
-    fn ask_again(&mut self, mut journal: Journal<'a>) -> Result<Journal<'a>> {
+    fn ask_again(&mut self, journal: Journal<'a>) -> Result<Journal<'a>> {
         let Some(key) = self.keys.find(journal.record())? else {
             // Somebody has emptied the token.
             let replaces = journal.record().plan.replaces;
@@ -200,15 +199,16 @@ impl<'a> Run<'a> {
         let client = connect(settings)?;
         let mut api = device_api(settings, &client, self.reporter);
         api.headers = allow(settings, &uuid, &client, self.reporter)?;
-        journal.wish(wishes(settings, &uuid)?)?;
         self.obtain(&api, journal, &key)
     }
 
-    /// What was received was asked for by the settings of another run.
-    fn warn_of_other_wishes(&self, journal: &Journal<'_>) -> Result<()> {
-        let plan = &journal.record().plan;
-        if !plan::is_same(self.settings, journal.record())
-            || wishes(self.settings, &plan.identity.uuid)? != plan.wishes
+    /// What was received may have been asked for with other settings.
+    fn warn_of_other_settings(&self, journal: &Journal<'_>) -> Result<()> {
+        let record = journal.record();
+        let now = asked(self.settings, &record.plan.identity)?;
+        let then = record.progress.installation().map(|known| &known.asked);
+        if !plan::is_same(self.settings, record)
+            || then.is_some_and(|then| then.sha256.is_some() && *then != now)
         {
             self.reporter.warn(
                 "the interrupted run had other settings, and what it asked for is installed: to \
@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
         mut journal: Journal<'a>,
         key: &DeviceKey,
     ) -> Result<Journal<'a>> {
-        let untrusted = match ask(api, &mut journal, key) {
+        let untrusted = match ask(api, self.settings, &mut journal, key) {
             Ok(untrusted) => untrusted,
             Err(Failure {
                 error,
@@ -256,7 +256,8 @@ impl<'a> Run<'a> {
             }
         }
         self.reporter.detail("The backend's answer is verified");
-        install::stage(self.sota, &mut journal, &verified)?;
+        let asked = asked(self.settings, &plan.identity)?;
+        install::stage(self.sota, &mut journal, asked, &verified)?;
         Ok(journal)
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::record::{Installation, Planned, Progress, ReceivedFile, Record, Request, Wishes};
+use super::record::{Asked, Installation, Planned, Progress, ReceivedFile, Record, Request};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::sota::directory::Directory;
@@ -60,22 +60,17 @@ pub(super) enum Event {
     NewUuid {
         /// The other one.
         uuid: String,
-        /// The device's name now.
-        name: String,
         /// For the same key.
         csr: String,
     },
     /// The verified answer; its files are the entry's.
     Received {
+        /// See [`Installation::asked`].
+        asked: Asked,
         /// See [`Installation::remove`].
         remove: Vec<String>,
         /// See [`Installation::replaces`].
         replaces: Option<String>,
-    },
-    /// Other things are asked for, beside the same identity.
-    Wishes {
-        /// All of them.
-        wishes: Wishes,
     },
     /// What was made is given up; no key is waited for any more.
     Abandoned {
@@ -166,11 +161,17 @@ pub(super) fn rewrite(record: &Record) -> serde_json::Result<Zeroizing<Vec<u8>>>
     }
     if let Progress::Received(_, installation) = progress {
         let Installation {
+            asked,
             files,
             remove,
             replaces,
         } = installation.clone();
-        write(&mut text, &Event::Received { remove, replaces }, &files)?;
+        let event = Event::Received {
+            asked,
+            remove,
+            replaces,
+        };
+        write(&mut text, &event, &files)?;
     }
     Ok(text)
 }
@@ -250,26 +251,29 @@ pub(super) fn apply(
             software_key: files.pop().map(|file| file.text),
         }),
         (Event::Sent, Progress::KeyReady(request)) => Progress::Sent(request),
-        (Event::NewUuid { uuid, name, csr }, Progress::Sent(request)) => {
-            record.plan.wishes.name = name;
+        (Event::NewUuid { uuid, csr }, Progress::Sent(request)) => {
             let known = std::mem::replace(&mut record.plan.identity.uuid, uuid);
             record.orphans.push(known);
             Progress::Sent(Request { csr, ..request })
         }
-        (Event::Received { remove, replaces }, Progress::Sent(request)) => {
+        (
+            Event::Received {
+                asked,
+                remove,
+                replaces,
+            },
+            Progress::Sent(request),
+        ) => {
             check_names(files.iter().map(|file| &*file.name), &remove)?;
             Progress::Received(
                 request,
                 Installation {
+                    asked,
                     files,
                     remove,
                     replaces,
                 },
             )
-        }
-        (Event::Wishes { wishes }, progress @ (Progress::KeyReady(_) | Progress::Sent(_))) => {
-            record.plan.wishes = wishes;
-            progress
         }
         (Event::Abandoned { known }, _) => {
             if known {
@@ -297,7 +301,7 @@ pub(super) fn check_names<'a>(
 }
 
 /// SHA-256, hex.
-pub(super) fn sha256(content: &[u8]) -> String {
+pub(crate) fn sha256(content: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(content)
         .iter()
