@@ -1,6 +1,7 @@
 //! Pure: the journal's file. It grows by entries, each a line of JSON, the files that the line
 //! announces, and a SHA-256 over both: what a crash cut off is recognised and was never promised.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -192,14 +193,16 @@ type Entry = (Result<Event, Unusable>, Vec<ReceivedFile>, usize);
 
 /// The entry that `text` begins with, if it is whole.
 fn entry(text: &[u8]) -> Option<Entry> {
-    let mut end = text.iter().position(|byte| *byte == b'\n')? + 1;
-    let header: Header<serde_json::Value> = serde_json::from_slice(&text[..end]).ok()?;
+    let header_end = text.iter().position(|byte| *byte == b'\n')? + 1;
+    let header = &text[..header_end];
+    let announced: Header<IgnoredAny> = serde_json::from_slice(header).ok()?;
+    let mut end = header_end;
     let mut files = Vec::new();
     for Announced {
         name,
         bytes,
         private,
-    } in header.files
+    } in announced.files
     {
         let content = text.get(end..end.checked_add(bytes)?)?;
         files.push(ReceivedFile {
@@ -210,19 +213,27 @@ fn entry(text: &[u8]) -> Option<Entry> {
         end += bytes;
     }
     let seal = text.get(end..end + SEAL_BYTES)?;
-    let expected = sha256(&text[..end]);
-    if seal.strip_suffix(b"\n")? != expected.as_bytes() {
-        return None;
-    }
-    Some((known(header.event), files, end + SEAL_BYTES))
+    let is_whole = seal.strip_suffix(b"\n")? == sha256(&text[..end]).as_bytes();
+    is_whole.then(|| (known(header), files, end + SEAL_BYTES))
 }
 
 /// A whole entry that is not understood was written by a newer program, or not by one of ours.
-fn known(event: serde_json::Value) -> Result<Event, Unusable> {
-    let version = &event["begun"]["version"];
-    match version.as_u64().map(u32::try_from) {
-        Some(Ok(newer)) if newer > VERSION => Err(Unusable::Newer(newer)),
-        _ => serde_json::from_value(event).map_err(|_| Unusable::Damaged),
+fn known(header: &[u8]) -> Result<Event, Unusable> {
+    #[derive(Deserialize)]
+    struct Begun {
+        begun: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    match serde_json::from_slice::<Header<Begun>>(header) {
+        Ok(header) if header.event.begun.version > VERSION => {
+            Err(Unusable::Newer(header.event.begun.version))
+        }
+        _ => serde_json::from_slice::<Header<Event>>(header)
+            .map(|header| header.event)
+            .map_err(|_| Unusable::Damaged),
     }
 }
 
