@@ -6,6 +6,7 @@ use crate::backend::answer::Expected;
 use crate::backend::device_api::{DeviceApi, Failure};
 use crate::board::clock;
 use crate::board::facts::HostFacts;
+use crate::board::{process, update_client};
 use crate::error::{Error, Result};
 use crate::key::DeviceKey;
 use crate::report::Reporter;
@@ -179,6 +180,10 @@ impl<'a> Run<'a> {
             Some(key) => (key, None),
             None => self.keys.make(&record.plan.key)?,
         };
+        if self.settings.mlock_all {
+            // The key came after what was locked in the beginning; a refusal was told then.
+            let _ = process::lock_memory();
+        }
         let csr = signing_request(&record.plan.identity, &key)?;
         journal.key_ready(csr, pem)?;
         Ok(key)
@@ -262,6 +267,15 @@ impl<'a> Run<'a> {
     }
 
     fn install(&mut self, journal: Journal<'_>) -> Result<Registered> {
+        // To get here may have taken minutes; from now on files change.
+        if let Progress::Received(..) = journal.record().progress {
+            let Settings {
+                update_client,
+                update_client_lock,
+                ..
+            } = self.settings;
+            update_client::check_stopped(update_client, update_client_lock)?;
+        }
         install::install(self.sota, journal, &mut self.keys, self.reporter)
     }
 

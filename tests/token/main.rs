@@ -4,6 +4,7 @@
 
 mod choosing;
 mod failing;
+mod limits;
 mod memory;
 mod modules;
 mod odd;

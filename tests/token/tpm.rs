@@ -148,7 +148,7 @@ fn a_wrong_pin_and_a_leftover_key_on_a_tpm() {
     tpm.show_to(&mut wrong);
     wrong.arg("-m").arg(Tpm::module());
     wrong.args(["-P", "wrong-pin", "--force"]);
-    run(wrong).expect(69).says(&["PIN"]);
+    run(wrong).expect(77).says(&["PIN"]);
     assert_eq!(tpm.objects(), registration("01", "03"));
     assert!(board.names().is_empty());
 }

@@ -9,7 +9,7 @@ use super::super::choice::{self, Chosen, User};
 use super::super::module::{refused, slot};
 use super::super::settings::{Access, TokenChoice};
 use super::{Login, Token};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
 /// Label of a token that nobody can use.
@@ -22,7 +22,8 @@ impl Token {
         match self.login {
             Login::Done => return Ok(Vec::new()),
             Login::Refused => {
-                return Err(Error::token(
+                return Err(Error::new(
+                    Kind::Unauthorised,
                     "the token refused the PIN before; it is not tried twice",
                 ));
             }
