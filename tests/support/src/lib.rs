@@ -16,6 +16,7 @@
 pub mod answers;
 pub mod board;
 pub mod factory;
+pub mod gateway;
 pub mod image;
 pub mod memory;
 pub mod pki;
