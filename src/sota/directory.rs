@@ -104,10 +104,10 @@ impl Directory {
         Ok(self.mode(name, AtFlags::SYMLINK_NOFOLLOW)?.is_some())
     }
 
-    /// Whether a directory has that name.
-    pub(crate) fn has_directory(&self, name: &str) -> Result<bool> {
+    /// Whether a directory has that name; `None` if nothing has.
+    pub(crate) fn has_directory(&self, name: &str) -> Result<Option<bool>> {
         let mode = self.mode(name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(mode.is_some_and(|mode| FileType::from_raw_mode(mode) == FileType::Directory))
+        Ok(mode.map(|mode| FileType::from_raw_mode(mode) == FileType::Directory))
     }
 
     /// The permissions of a file, through a symbolic link; `None` if there is none.

@@ -65,7 +65,7 @@ pub(super) fn stage(
     });
     let key_file = (journal.record().plan.key == KeyPlace::Software).then_some(PRIVATE_KEY);
     for name in received.iter().map(|file| &*file.name).chain(key_file) {
-        if sota.has_directory(name)? {
+        if sota.has_directory(name)? == Some(true) {
             let path = sota.path().join(name);
             return Err(Error::answer(format!(
                 "the file {name:?} cannot be installed: {path:?} is a directory"
@@ -83,7 +83,7 @@ pub(super) fn stage(
     let mut superseded = Vec::new();
     for name in candidates {
         let is_new = key_file == Some(&*name) || received.iter().any(|file| file.name == name);
-        if !is_new && sota.has(&name)? && !sota.has_directory(&name)? {
+        if !is_new && sota.has_directory(&name)? == Some(false) {
             superseded.push(name);
         }
     }
@@ -103,9 +103,7 @@ pub(super) fn install(
         let uuid = &journal.record().plan.identity.uuid;
         replaced = installed::uuid(sota).filter(|old| old != uuid);
         if let Some(old) = &replaced {
-            reporter.step(&format!(
-                "Replacing device {old}, which the backend still knows: delete {old} there"
-            ));
+            reporter.step(&format!("Replacing device {old}: delete it on the backend"));
         }
         // Now, since only the old sota.toml knows, and it goes next.
         if let Some(warning) = forsaken_pair(sota, &place)? {

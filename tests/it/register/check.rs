@@ -71,10 +71,11 @@ fn the_gateway_is_down() {
 fn another_root() {
     let (_factory, board) = registered();
     fs::write(board.file("root.crt"), Ca::new("root").pem()).unwrap();
-    board
-        .check([""; 0])
-        .expect(65)
-        .says(&["root.crt does not verify", "UnknownIssuer", "--force 1"]);
+    board.check([""; 0]).expect(65).says(&[
+        "root.crt does not verify",
+        "UnknownIssuer",
+        "--force 1",
+    ]);
     board.check(["--offline"]).expect(0);
 }
 
@@ -93,10 +94,10 @@ fn a_device_that_was_deleted() {
     let (factory, board) = registered();
     let uuid = factory.server.devices().unwrap()[0].uuid.clone();
     factory.server.delete_device(&uuid).unwrap();
-    board
-        .check([""; 0])
-        .expect(77)
-        .says(&["refuses this device with status 403: ", "hint: look the device up"]);
+    board.check([""; 0]).expect(77).says(&[
+        "refuses this device with status 403: ",
+        "hint: look the device up",
+    ]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod image;
 pub mod memory;
 pub mod pki;
+pub mod rotation;
 pub mod scripted;
 pub mod token;
 pub mod tools;
