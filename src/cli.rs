@@ -34,13 +34,14 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let typed = Options::typed(&mut line);
     let mut output = Output {
         json: typed.common.json == Some(true),
+        has_failure: false,
     };
     let mut reporter = Reporter::new(typed.common.verbose == Some(true));
     let done = settings::with_files(typed).and_then(|sources| {
         // A configuration file may have asked for JSON.
         output.json = sources.is_on(|o| &o.common.json);
         reporter = Reporter::new(sources.is_on(|o| &o.common.verbose));
-        carry_out(line.command, sources, output, &reporter)
+        carry_out(line.command, sources, &mut output, &reporter)
     });
     match done {
         Ok(()) => 0,
@@ -55,7 +56,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn carry_out(
     command: Option<Command>,
     sources: Sources,
-    output: Output,
+    output: &mut Output,
     reporter: &Reporter,
 ) -> Result<()> {
     match command {
@@ -63,30 +64,26 @@ fn carry_out(
             let (auto, dry_run) = (command.is_some(), sources.typed().register.dry_run);
             let settings = settings::of_registration(sources, auto)?;
             if dry_run {
-                return rehearse(&settings, output, reporter);
+                return rehearse(&settings, *output, reporter);
             }
             let wait = if auto {
                 Wait::OnlyQueue
             } else {
                 Wait::ForStart
             };
-            register_device(&settings, wait, output, reporter)
+            register_device(&settings, wait, *output, reporter)
         }
         Some(Command::Check(CheckArgs { offline })) => {
             let timeouts = settings::timeouts(&sources);
             let health = check::check(&settings::sota_dir(&sources), offline, timeouts);
-            let (device, warnings) = health.verdict()?;
-            for warning in &warnings {
-                reporter.warn(warning);
-            }
-            output.health(&device, &warnings);
-            Ok(())
+            output.health(&health);
+            health.failure.map_or(Ok(()), Err)
         }
         Some(Command::Unregister(UnregisterArgs {
             yes, keep_token, ..
         })) => {
-            let removed = unregister::unregister(sources, yes, keep_token)?;
-            output.unregistered(&removed);
+            let unregistered = unregister::unregister(sources, yes, keep_token)?;
+            output.unregistered(&unregistered);
             Ok(())
         }
     }

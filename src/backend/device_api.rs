@@ -102,6 +102,7 @@ impl DeviceApi<'_> {
             Err(NoAnswer {
                 error,
                 may_have_arrived,
+                ..
             }) => {
                 *backend_may_know |= may_have_arrived;
                 Attempt::Again(error, None)

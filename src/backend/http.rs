@@ -20,7 +20,7 @@ mod trust;
 
 use timing::Turn;
 
-pub(crate) use failure::NoAnswer;
+pub(crate) use failure::{NoAnswer, TlsFailure};
 pub(crate) use timing::Timeouts;
 pub(crate) use trust::{ClientIdentity, Trust};
 
@@ -115,6 +115,7 @@ impl Client {
             None => Err(NoAnswer {
                 error: Error::bug("the HTTP client is gone"),
                 may_have_arrived: false,
+                tls: None,
             }),
         }
     }

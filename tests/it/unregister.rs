@@ -8,6 +8,7 @@ use std::process::Command;
 use lmp_test_support::answers::{registered_board, signing_server};
 use lmp_test_support::board::{Board, FILES, JOURNAL, Run, run};
 use lmp_test_support::factory::Factory;
+use lmp_test_support::rotation::uuid;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::{Holder, under};
 use lmp_test_support::watched::Watched;
@@ -52,8 +53,11 @@ fn exactly_what_a_registration_made() {
     for name in DATABASE {
         fs::write(board.file(name), "x").unwrap();
     }
+    let device = uuid(&board);
     let run = unregister(&board, &["--yes"]).expect(0);
     assert_eq!(board.snapshot(), rest);
+    let line = format!("  device: {device} (delete it on the backend)\n");
+    assert!(run.stdout.contains(&line), "{run}");
     for name in FILES.iter().chain(&DATABASE) {
         let line = format!("  file: {}\n", board.file(name).display());
         assert!(run.stdout.contains(&line), "{name} is not in {run}");
@@ -76,7 +80,7 @@ fn again_and_where_nothing_is() {
     fs::remove_dir(board.sota()).unwrap();
     unregister(&board, &["--yes"])
         .expect(73)
-        .says(&["No such file"]);
+        .says(&["No such file", "hint: give --sota-dir DIR"]);
 }
 
 /// As another device, at a backend that checks it.
@@ -139,7 +143,11 @@ fn a_journal_beside_a_registration() {
     let server = ScriptedServer::always(Answer::Close(Vec::new()));
     board.register(&server.url(), ["--force"]).expect(75);
     assert!(board.names().contains(&JOURNAL.to_owned()));
-    unregister(&board, &["--yes"]).expect(0);
+    let begun = server.only_request().json()["uuid"].clone();
+    let device = uuid(&board);
+    let json = unregister(&board, &["--yes", "--json"]).expect(0).json();
+    assert_eq!(json["uuid"], device);
+    assert_eq!(json["orphans"], serde_json::json!([begun]));
     assert!(board.names().is_empty());
 }
 

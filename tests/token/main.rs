@@ -12,6 +12,7 @@ mod pins;
 mod registering;
 mod rehearsing;
 mod replacing;
+mod rotating;
 mod secrets;
 mod tpm;
 mod unregistering;

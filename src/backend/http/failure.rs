@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use reqwest::Url;
+use rustls::AlertDescription as Alert;
 
 use super::timing::Late;
 use crate::board::clock;
@@ -20,6 +21,19 @@ pub(crate) struct NoAnswer {
     pub error: Error,
     /// The request may have reached the server.
     pub may_have_arrived: bool,
+    /// What TLS said, where it is about a certificate.
+    pub tls: Option<TlsFailure>,
+}
+
+/// Whose certificate TLS does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsFailure {
+    /// Ours, and why the server says so.
+    Ours(&'static str),
+    /// The server's, by the clock.
+    ServersByClock,
+    /// The server's.
+    Servers,
 }
 
 impl NoAnswer {
@@ -27,7 +41,11 @@ impl NoAnswer {
     pub(super) fn failed(url: &Url, cause: reqwest::Error) -> Self {
         let connected = !(cause.is_connect() || cause.is_builder());
         let (late, hint) = (cause.is_timeout(), tls_hint(&cause));
-        Self::unanswered(url, connected, late, innermost(cause), hint)
+        let tls = tls_failure(&cause);
+        Self {
+            tls,
+            ..Self::unanswered(url, connected, late, innermost(cause), hint)
+        }
     }
 
     /// No answer began in time.
@@ -55,6 +73,7 @@ impl NoAnswer {
         Self {
             error: temporary(message).because(cause).hint(hint),
             may_have_arrived: connected,
+            tls: None,
         }
     }
 
@@ -74,6 +93,7 @@ impl NoAnswer {
             error: temporary(message)
                 .hint("give --request-timeout SECS if the connection is that slow"),
             may_have_arrived: true,
+            tls: None,
         }
     }
 
@@ -82,6 +102,7 @@ impl NoAnswer {
         Self {
             error: temporary(message).because(cause).hint("run this again"),
             may_have_arrived: true,
+            tls: None,
         }
     }
 }
@@ -132,6 +153,33 @@ fn tls_hint(error: &reqwest::Error) -> Option<String> {
         }
         _ => "the server is not the one that the address names, or its certificate is not for it"
             .to_owned(),
+    })
+}
+
+/// With TLS 1.3 a server judges our certificate after we took the handshake for finished.
+fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
+    use rustls::CertificateError as Reason;
+    Some(match find_tls_error(error)? {
+        rustls::Error::InvalidCertificate(
+            Reason::Expired
+            | Reason::ExpiredContext { .. }
+            | Reason::NotValidYet
+            | Reason::NotValidYetContext { .. },
+        ) => TlsFailure::ServersByClock,
+        rustls::Error::InvalidCertificate(_) => TlsFailure::Servers,
+        rustls::Error::AlertReceived(alert) => TlsFailure::Ours(match alert {
+            Alert::UnknownCA => "it does not know the CA that signed it",
+            Alert::CertificateExpired => "it says that it is expired",
+            Alert::CertificateRevoked => "it says that it is revoked",
+            Alert::DecryptError => "it cannot verify a signature",
+            Alert::CertificateRequired | Alert::NoCertificate => "it says that it got none",
+            Alert::AccessDenied => "it denies access",
+            Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown => {
+                "it finds it bad"
+            }
+            _ => return None,
+        }),
+        _ => return None,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::backend::http::Timeouts;
 use crate::error::{Error, Result};
 use crate::key::DeviceKey;
 use crate::key::certificate::DeviceCertificate;
-use crate::key::pkcs11::Token;
+use crate::key::pkcs11::{Ids, Token};
 use crate::sota::directory::Directory;
 use crate::sota::sota_toml::SotaToml;
 
@@ -26,8 +26,10 @@ pub(super) struct Facts {
     pub roots: Option<Vec<CertificateDer<'static>>>,
     /// HTTP status of the gateway.
     pub status: Option<u16>,
-    /// Stays open as long as its key is used.
-    pub token: Option<Token>,
+    /// Stays open as long as its key is used; `sota.toml` names the ids.
+    pub token: Option<(Token, Ids)>,
+    /// A rotation of the key is under way that needs the gateway no more.
+    pub rotates_alone: bool,
 }
 
 /// A device that is registered.
@@ -48,6 +50,12 @@ pub(crate) struct Device {
 }
 
 impl Facts {
+    /// The file that `sota.toml` names so: a renewed one has another name.
+    pub(super) fn imported<'a>(&'a self, key: &str, usual: &'a str) -> Result<&'a str> {
+        let configuration = needed(self.configuration.as_ref())?;
+        Ok(configuration.value("import", key).unwrap_or(usual))
+    }
+
     pub(super) fn device(self) -> Option<Device> {
         let gateway = self.configuration?.gateway().ok()?.to_owned();
         let certificate = self.certificate?;

@@ -82,10 +82,10 @@ fn interrupted(cut: Cut) -> (Board, ScriptedServer, Arc<AtomicBool>) {
         Cut::Refused => drop(board.register("http://127.0.0.1:1/", words).expect(75)),
         Cut::Sent => drop(board.register(&server.url(), words).expect(75)),
         Cut::Received | Cut::HalfInstalled | Cut::Installed => {
-            // Something that cannot be replaced stands where the first file shall go.
-            fs::create_dir_all(board.file("pkey.pem/x")).unwrap();
+            // What cannot be replaced stands where the first file is written.
+            fs::create_dir_all(board.file("pkey.pem.tmp/x")).unwrap();
             board.register(&server.url(), words).expect(73);
-            fs::remove_dir_all(board.file("pkey.pem")).unwrap();
+            fs::remove_dir_all(board.file("pkey.pem.tmp")).unwrap();
             if cut != Cut::Received {
                 let journal = fs::read(board.file(JOURNAL)).unwrap();
                 board.register(&server.url(), words).expect(0);

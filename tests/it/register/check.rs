@@ -71,10 +71,11 @@ fn the_gateway_is_down() {
 fn another_root() {
     let (_factory, board) = registered();
     fs::write(board.file("root.crt"), Ca::new("root").pem()).unwrap();
-    board
-        .check([""; 0])
-        .expect(75)
-        .says(&["cannot connect to", "UnknownIssuer"]);
+    board.check([""; 0]).expect(65).says(&[
+        "root.crt does not verify",
+        "UnknownIssuer",
+        "--force 1",
+    ]);
     board.check(["--offline"]).expect(0);
 }
 
@@ -93,10 +94,10 @@ fn a_device_that_was_deleted() {
     let (factory, board) = registered();
     let uuid = factory.server.devices().unwrap()[0].uuid.clone();
     factory.server.delete_device(&uuid).unwrap();
-    board
-        .check([""; 0])
-        .expect(77)
-        .says(&["refuses this device", "hint: look the device up"]);
+    board.check([""; 0]).expect(77).says(&[
+        "refuses this device with status 403: ",
+        "hint: look the device up",
+    ]);
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn files_that_are_missing_or_damaged() {
         board
             .check(["--offline"])
             .expect(78)
-            .says(&["is not registered", name, "hint: "]);
+            .says(&["is incomplete", name, "--force 1"]);
         for bad in [&b""[..], b"\xff\xfe", b"<html></html>"] {
             fs::write(board.file(name), bad).unwrap();
             board.check(["--offline"]).expect(78).says(&["error: "]);
@@ -127,12 +128,17 @@ fn a_device_that_is_not_registered() {
         .says(&["this device is not registered", "hint: register it"]);
     let json = board.check(["--json"]).expect(78).json();
     assert_eq!(json["error"], "configuration");
+    fs::write(board.file("sql.db"), "the update client's").unwrap();
+    board
+        .check([""; 0])
+        .expect(78)
+        .says(&["is incomplete", "sota.toml", "--force 1"]);
     let missing = board.path("missing");
     board
         .with_sota(missing)
         .check([""; 0])
-        .expect(73)
-        .says(&["missing"]);
+        .expect(78)
+        .says(&["this device is not registered", "hint: register it"]);
 }
 
 /// `client.chained` is for people and other tools: the device works without.
