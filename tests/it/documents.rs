@@ -364,3 +364,37 @@ fn flushes(command: &Command, board: &Board) -> usize {
     run(under("/usr/bin/strace", strace.split(' '), command)).expect(0);
     std::fs::read_to_string(log).unwrap().lines().count()
 }
+
+/// What a person types who tries it, as the README has it; the ports are free ones.
+#[test]
+fn the_first_commands_of_the_readme_work() {
+    let readme = text("README.md");
+    let block = readme
+        .split("```sh\n")
+        .find(|block| block.starts_with("lmp-factory serve"));
+    let script = block.unwrap().split("```").next().unwrap().replace(
+        "serve ",
+        "serve --listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 ",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let programs = lmp_test_support::agent().parent().unwrap();
+    assert!(
+        programs.join("lmp-factory").exists(),
+        "cargo build --workspace"
+    );
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let script = format!("trap 'kill $factory 2>/dev/null || :' EXIT; {script}");
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-eu", "-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", path);
+    let run = run(shell).expect(0);
+    for said in [
+        "Device is now registered.",
+        "mTLS works",
+        "The registration is removed",
+    ] {
+        assert!(run.stdout.contains(said), "{said}: {run}");
+    }
+}
