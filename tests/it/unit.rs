@@ -35,7 +35,8 @@ fn installed(drop_ins: &[&str]) -> (TempDir, PathBuf) {
     let parts = dir.path().join(format!("{UNIT}.d"));
     fs::create_dir(&parts).unwrap();
     for name in drop_ins {
-        fs::write(parts.join(name), source(&format!("drop-ins/{name}"))).unwrap();
+        let text = source(&format!("drop-ins/{name}"));
+        fs::write(parts.join(name.rsplit('/').next().unwrap()), text).unwrap();
     }
     (dir, unit)
 }
@@ -71,6 +72,13 @@ fn it_is_clean() {
         complaints(&["pkcs11.conf"]).is_empty(),
         "{:?}",
         complaints(&["pkcs11.conf"])
+    );
+    let example =
+        "../../examples/image/etc/systemd/system/lmp-device-auto-register.service.d/token.conf";
+    assert!(
+        complaints(&[example]).is_empty(),
+        "{:?}",
+        complaints(&[example])
     );
 }
 
