@@ -4,7 +4,7 @@
 
 use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 
 /// The tokens of this run.
 pub(crate) struct Claims<'a> {
-    /// Whose update client is the same is on the same machine: containers have their own.
+    /// Whose update client is the same is on the same machine; containers have their own.
     update_client_lock: &'a Path,
     held: Vec<(String, UnixListener)>,
 }
@@ -37,11 +37,11 @@ impl<'a> Claims<'a> {
         if self.held.iter().any(|(held, _)| *held == token) {
             return Ok(None);
         }
-        // A path may be longer than a socket's name.
-        let hash = Sha256::new()
-            .chain_update(self.update_client_lock.as_os_str().as_bytes())
-            .chain_update(&token)
-            .finalize();
+        // The folder and not its path, which containers share.
+        let mut folders = self.update_client_lock.ancestors().skip(1);
+        let folder = folders.find_map(|folder| std::fs::metadata(folder).ok());
+        let machine = folder.map(|facts| (facts.dev(), facts.ino()));
+        let hash = Sha256::digest(format!("{machine:?} {token}"));
         let hash = hash
             .iter()
             .fold(0, |sum: u128, byte| sum << 8 | u128::from(*byte));
