@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod choosing;
+mod claiming;
 mod failing;
 mod limits;
 mod memory;

@@ -241,6 +241,41 @@ fn what_the_consumers_cannot_read_is_refused_before_anything_happens() {
     assert!(device.names().is_empty());
 }
 
+/// An editor's byte order mark, or a mark that came with a copy, would spend a try.
+#[test]
+fn a_pin_with_a_character_that_nobody_sees() {
+    let (factory, device) = (Factory::new(), TokenBoard::new());
+    let path = device.hsm.path("pin");
+    for pin in [
+        format!("\u{feff}{PIN}"),
+        format!("{PIN}\u{200b}"),
+        PIN.replace("pin", "p\u{ad}in"),
+        PIN.replace("pin", "\u{a0}pin"),
+    ] {
+        std::fs::write(&path, format!("{pin}\n")).unwrap();
+        let uri = format!(
+            "pkcs11:?module-path={SOFTHSM}&pin-source=file:{}",
+            path.display()
+        );
+        let file = path.to_str().unwrap();
+        for arguments in [
+            &["-m", SOFTHSM, "-P", &pin][..],
+            &["-m", SOFTHSM, "--hsm-pin-file", file],
+            &["-m", SOFTHSM, "-P", PIN, "--hsm-so-pin-file", file],
+            &["-m", &uri],
+        ] {
+            let mut command = factory.command(&device.board);
+            device.hsm.show_to(&mut command);
+            command.args(arguments);
+            device
+                .run(command)
+                .expect(78)
+                .says(&["nobody sees", "hint: "]);
+        }
+    }
+    assert!(!device.hsm.flags(LABEL).contains("count low"));
+}
+
 /// The incumbent's wrapper then silently made a software key.
 #[test]
 fn a_pin_without_a_module_is_no_software_key() {

@@ -191,9 +191,11 @@ fn not_logged_in(user: User, label: &str, cause: Cause) -> Error {
             "a try was spent, and no other will be in this run; find the right PIN before the \
              token locks",
         ),
+        // A TPM locks all that is on it, and its module tells that of no token beforehand.
         Some(RvError::PinLocked) => error.hint(
             "set a new one with the security officer PIN: pkcs11-tool --module PATH --login \
-             --login-type so --init-pin",
+             --login-type so --init-pin; a TPM unlocks itself after a while: tpm2_getcap \
+             properties-variable",
         ),
         _ => error,
     }
