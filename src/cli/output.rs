@@ -178,7 +178,12 @@ impl Output {
         if removed.is_empty() {
             return print_text("This device is not registered.\n");
         }
-        let mut text = "The registration is removed.\n".to_owned();
+        let mut text = "The registration is removed".to_owned();
+        text.push_str(if uuid.is_none() && orphans.is_empty() {
+            "; delete the device on the backend too.\n"
+        } else {
+            ".\n"
+        });
         for uuid in uuid.iter().chain(orphans) {
             let _ = writeln!(text, "  device: {uuid} (delete it on the backend)");
         }

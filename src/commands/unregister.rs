@@ -97,7 +97,7 @@ fn orphans(sota: &Directory, registered: Option<&str>) -> Vec<String> {
     let Ok(Some(record)) = Journal::peek(sota) else {
         return Vec::new();
     };
-    let begun = record.may_be_known().then(|| record.plan.identity.uuid);
+    let begun = record.may_be_known().then_some(record.plan.identity.uuid);
     let mut orphans = record.orphans;
     orphans.extend(begun.filter(|uuid| Some(&**uuid) != registered));
     orphans

@@ -120,6 +120,11 @@ pub(crate) fn unusable(flaw: impl Into<Flaw>) -> Error {
         .hint(AGAIN)
 }
 
+/// The same about this file.
+pub(crate) fn unusable_file(path: &str) -> impl FnOnce(Flaw) -> Error {
+    move |flaw| unusable(flaw).context(format!("{path:?}"))
+}
+
 fn missing(sota: &Directory, name: &str) -> Error {
     let path = sota.path().join(name);
     let is_begun = name != CONFIGURATION || !matches!(registered_by(sota), Ok(None));

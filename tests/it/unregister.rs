@@ -63,6 +63,10 @@ fn exactly_what_a_registration_made() {
         assert!(run.stdout.contains(&line), "{name} is not in {run}");
     }
     assert_eq!(run.stderr, "");
+    // Without a certificate that says which one it was.
+    fs::write(board.file("client.pem"), "x").unwrap();
+    let run = unregister(&board, &["--yes"]).expect(0);
+    assert!(run.stdout.contains("delete the device on the"), "{run}");
 }
 
 #[test]

@@ -10,33 +10,32 @@ use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Access, Token};
 use crate::key::{DeviceKey, SoftwareKey};
 use crate::sota::files::{CERTIFICATE, CONFIGURATION, PRIVATE_KEY};
-use crate::sota::installed::{required_text, token_settings, unusable};
+use crate::sota::installed::{required_text, token_settings, unusable, unusable_file};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
-/// Opens the token; or who may read what must be secret.
+/// Opens the token, and says who else may read a secret.
 pub(super) fn store(facts: &mut Facts) -> Result<Outcome> {
     let mut warnings = Vec::new();
-    let (secret, bits, ok) = match token_settings(needed(facts.configuration.as_ref())?)? {
-        Some((settings, ids)) => {
-            let mut token = Token::open(&settings, Access::Read)?;
-            for warning in token.log_in()? {
-                warnings.push((warning, None));
-            }
-            let ok = format!("the token {:?}, serial {:?}", token.label(), token.serial());
-            facts.token = Some((token, ids));
-            // Its PIN. fioconfig writes it for its group too.
-            (CONFIGURATION, 0o007, ok)
+    let settings = token_settings(needed(facts.configuration.as_ref())?)?;
+    let (secret, others, ok) = if let Some((settings, ids)) = settings {
+        let mut token = Token::open(&settings, Access::Read)?;
+        for warning in token.log_in()? {
+            warnings.push((warning, None));
         }
-        None => {
-            let path = facts.imported("tls_pkey_path", PRIVATE_KEY)?;
-            (path, 0o077, "files".to_owned())
-        }
+        let (label, serial) = (token.label(), token.serial());
+        let ok = format!("the token {label:?}, serial {serial:?}");
+        facts.token = Some((token, ids));
+        // It holds the PIN. The configuration daemon lets its group read it.
+        (CONFIGURATION, 0o007, ok)
+    } else {
+        let path = facts.imported("tls_pkey_path", PRIVATE_KEY)?;
+        (path, 0o077, "files".to_owned())
     };
     let sota = needed(facts.sota.as_ref())?;
-    let mode = sota.permissions(secret)?.filter(|mode| mode & bits != 0);
-    if let Some(mode) = mode {
+    let mode = sota.permissions(secret)?;
+    if let Some(mode) = mode.filter(|mode| mode & others != 0) {
         let path = sota.path().join(secret);
         warnings.push((
             format!("{path:?} has mode {mode:o}: others than its owner may read its secret"),
@@ -47,42 +46,38 @@ pub(super) fn store(facts: &mut Facts) -> Result<Outcome> {
 }
 
 pub(super) fn certificate(facts: &mut Facts) -> Result<Outcome> {
-    let (certificate, ok) = match &facts.token {
-        Some((token, ids)) => (
-            DeviceCertificate::from_der(token.certificate(*ids)?.into()),
-            format!("on the token with id {:02x}", ids.certificate),
-        ),
-        None => {
-            let path = facts.imported("tls_clientcert_path", CERTIFICATE)?;
-            let pem = required_text(needed(facts.sota.as_ref())?, path)?;
-            (DeviceCertificate::from_pem(&pem), path.to_owned())
-        }
+    let (certificate, ok) = if let Some((token, ids)) = &facts.token {
+        let ok = format!("on the token with id {:02x}", ids.certificate);
+        let der = token.certificate(*ids)?;
+        (
+            DeviceCertificate::from_der(der.into()).map_err(unusable),
+            ok,
+        )
+    } else {
+        let path = facts.imported("tls_clientcert_path", CERTIFICATE)?;
+        let pem = required_text(needed(facts.sota.as_ref())?, path)?;
+        let certificate = DeviceCertificate::from_pem(&pem);
+        (certificate.map_err(unusable_file(path)), path.to_owned())
     };
-    facts.certificate = Some(certificate.map_err(unusable)?);
+    facts.certificate = Some(certificate?);
     Ok(Outcome::Ok(ok))
 }
 
 /// A key on a token must never leave it.
 pub(super) fn private_key(facts: &mut Facts) -> Result<Outcome> {
-    let (key, ok) = match &facts.token {
-        Some((token, ids)) => {
-            if token.is_readable(*ids)? {
-                return Err(unusable(
-                    "the private key on the token can be read out: it is not SENSITIVE, or \
-                     EXTRACTABLE",
-                ));
-            }
-            (
-                DeviceKey::on_token(token.find_key(*ids)?),
-                format!("on the token with id {:02x}", ids.key),
-            )
+    let (key, ok) = if let Some((token, ids)) = &facts.token {
+        if token.is_readable(*ids)? {
+            return Err(unusable(
+                "the private key on the token can be read out: it is not SENSITIVE, or EXTRACTABLE",
+            ));
         }
-        None => {
-            let path = facts.imported("tls_pkey_path", PRIVATE_KEY)?;
-            let pem = required_text(needed(facts.sota.as_ref())?, path)?;
-            let key = SoftwareKey::from_pem(&pem).map_err(unusable)?;
-            (DeviceKey::software(key), path.to_owned())
-        }
+        let ok = format!("on the token with id {:02x}", ids.key);
+        (DeviceKey::on_token(token.find_key(*ids)?), ok)
+    } else {
+        let path = facts.imported("tls_pkey_path", PRIVATE_KEY)?;
+        let pem = required_text(needed(facts.sota.as_ref())?, path)?;
+        let key = SoftwareKey::from_pem(&pem).map_err(unusable_file(path))?;
+        (DeviceKey::software(key), path.to_owned())
     };
     facts.key = Some(Arc::new(key));
     Ok(Outcome::Ok(ok))

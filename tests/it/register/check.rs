@@ -89,6 +89,22 @@ fn a_key_that_does_not_match() {
         .says(&["for another key", "--force 1"]);
 }
 
+/// The gateway of another factory: its CA has the same name and another key.
+#[test]
+fn a_gateway_that_does_not_take_the_certificate() {
+    let ((factory, board), other) = (registered(), Factory::new());
+    let text = board.text("sota.toml");
+    let (ours, theirs) = (&factory.server.urls().gateway, &other.server.urls().gateway);
+    fs::write(board.file("sota.toml"), text.replace(ours, theirs)).unwrap();
+    let stranger = Board::new();
+    other.register(&stranger, &[]).expect(0);
+    fs::write(board.file("root.crt"), stranger.text("root.crt")).unwrap();
+    board.check([""; 0]).expect(77).says(&[
+        "does not take this device's certificate",
+        "does not know the CA",
+    ]);
+}
+
 #[test]
 fn a_device_that_was_deleted() {
     let (factory, board) = registered();
@@ -109,7 +125,7 @@ fn files_that_are_missing_or_damaged() {
         board
             .check(["--offline"])
             .expect(78)
-            .says(&["is incomplete", name, "--force 1"]);
+            .says(&["does not take this device's certificate", "signature"]);
         for bad in [&b""[..], b"\xff\xfe", b"<html></html>"] {
             fs::write(board.file(name), bad).unwrap();
             board.check(["--offline"]).expect(78).says(&["error: "]);
