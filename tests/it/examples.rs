@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 
 use lmp_test_support::board::{Board, FILES, run};
 use lmp_test_support::factory::Factory;
-use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, SoftHsm};
 use lmp_test_support::tools::openssl;
 use lmp_test_support::{agent, repository};
 use tempfile::TempDir;
@@ -86,8 +85,13 @@ fn the_backend_signs_boards() {
             .contains("compose_apps = \"one,two\"")
     );
     board.check(["--offline"]).expect(0);
+}
 
-    let (board, hsm) = (Board::new(), SoftHsm::blank());
+#[test]
+#[cfg(feature = "pkcs11")]
+fn the_backend_signs_boards_with_a_token() {
+    use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, SoftHsm};
+    let (backend, board, hsm) = (Backend::start(), Board::new(), SoftHsm::blank());
     let mut command = backend.command(&board);
     hsm.show_to(&mut command);
     command.args(["-m", SOFTHSM, "-P", PIN, "-S", SO_PIN]);

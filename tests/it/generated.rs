@@ -2,6 +2,7 @@
 //! in `packaging/generated` current. `make generated` writes them anew.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::Shell;
@@ -64,9 +65,10 @@ fn man_page(command: &Command, name: &str, words: &str, related: &[(&str, u8)]) 
     let synopsis = format!(".SH SYNOPSIS\n.B {}\n[\\fIOPTION\\fR]...\n", roff(words));
     let others = command.get_subcommands().map(Command::get_name);
     let others = others.filter(|name| *name != "help");
-    let commands: String = others
+    let commands = others
         .map(|name| format!(".br\n.B {} {name}\n[\\fIOPTION\\fR]...\n", roff(words)))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let text = part(name);
     let (description, examples) = text.split_once(".SH EXAMPLES\n").unwrap();
     let options = String::from_utf8(options).unwrap();
@@ -102,7 +104,8 @@ fn page_of_the_file(command: &Command) -> String {
             _ => "BOOL",
         };
         let help = argument.get_help().unwrap().to_string();
-        page += &format!(
+        let _ = write!(
+            page,
             ".TP\n\\fB{}\\fR = \\fI{kind}\\fR\n{}\n",
             roff(&key),
             roff(&help)

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::agent::Kind;
 use crate::agent::args;
 use lmp_test_support::answers::{Backend, invitation};
-use lmp_test_support::board::Board;
+use lmp_test_support::board::{Board, JOURNAL};
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::{output, tool};
 use lmp_test_support::{agent, repository};
@@ -80,6 +80,19 @@ fn it_is_clean() {
         "{:?}",
         complaints(&[example])
     );
+}
+
+/// A run that was cut off after `client.pem` is finished at the next boot, whichever version began it.
+#[test]
+fn it_finishes_what_was_cut_off() {
+    let conditions = values(&source(UNIT), "ConditionPathExists");
+    for name in [JOURNAL, ".registration"] {
+        let condition = format!("|/var/sota/{name}");
+        assert!(
+            conditions.contains(&condition),
+            "{conditions:?} lacks {condition}"
+        );
+    }
 }
 
 /// Every drop-in is known here; this one needs a newer systemd than some that check it.
