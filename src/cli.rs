@@ -93,7 +93,7 @@ fn carry_out(
             yes, keep_token, ..
         })) => {
             let removed = unregister::unregister(sources, yes, keep_token)?;
-            output.unregistered(&removed);
+            output.unregistered(removed.as_deref());
             Ok(())
         }
     }

@@ -159,7 +159,13 @@ impl Output {
     }
 
     /// The result of `unregister`.
-    pub(super) fn unregistered(self, removed: &[PathBuf]) {
+    pub(super) fn unregistered(self, removed: Option<&[PathBuf]>) {
+        let Some(removed) = removed else {
+            if self.json {
+                return print_json(&json!({ "registered": true, "removed": [] }));
+            }
+            return print_text("The registration stays as it is.\n");
+        };
         if self.json {
             return print_json(&json!({ "registered": false, "removed": removed }));
         }

@@ -18,12 +18,17 @@ mod token;
 const OURS: [&str; 5] = [PRIVATE_KEY, CERTIFICATE, CHAIN, ROOT, CONFIGURATION];
 
 /// Removes the registration, one that was begun too, its objects on a token first. Returns what was
-/// removed, nothing if there was no registration. Asks on a terminal unless `yes`.
+/// removed, nothing if there was no registration. Asks on a terminal unless `yes`; `None` if the
+/// person there says no.
 ///
 /// # Errors
 /// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
 /// terminal and without `yes`, [`Kind::Storage`].
-pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Result<Vec<PathBuf>> {
+pub(crate) fn unregister(
+    sources: Sources,
+    yes: bool,
+    keep_token: bool,
+) -> Result<Option<Vec<PathBuf>>> {
     let sota_dir = &settings::sota_dir(&sources);
     let update_client_lock = &settings::update_client_lock(&sources);
     let sota = Directory::open(sota_dir)?;
@@ -44,10 +49,10 @@ pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Resul
         }
     }
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
-    if !yes {
-        confirm(&sota, &names)?;
+    if !yes && !confirm(&sota, &names)? {
+        return Ok(None);
     }
     // The token first: its settings are in the files that go next.
     if !keep_token {
@@ -62,7 +67,8 @@ pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Resul
     sota.sync()?;
     sota.remove(CONFIGURATION)?;
     sota.sync()?;
-    Ok(names.iter().map(|name| sota.path().join(name)).collect())
+    let paths = names.iter().map(|name| sota.path().join(name));
+    Ok(Some(paths.collect()))
 }
 
 /// The files of a registration that are there: ours, and the update client's database, whose
@@ -77,23 +83,20 @@ fn installed(sota: &Directory) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn confirm(sota: &Directory, names: &[String]) -> Result<()> {
-    let usage = |message: &'static str| {
-        Error::new(Kind::Usage, message).hint("give --yes if that is what you want")
-    };
+fn confirm(sota: &Directory, names: &[String]) -> Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Err(usage(
+        return Err(Error::new(
+            Kind::Usage,
             "nobody is there to be asked whether the registration may be removed",
-        ));
+        )
+        .hint("give --yes if that is what you want"));
     }
     ask(sota.path(), names);
     let mut answer = String::new();
     let read = input.lock().read_line(&mut answer);
-    match (read, answer.trim().to_ascii_lowercase().as_str()) {
-        (Ok(_), "y" | "yes") => Ok(()),
-        _ => Err(usage("the registration stays as it is")),
-    }
+    let answer = answer.trim().to_ascii_lowercase();
+    Ok(read.is_ok() && ["y", "yes"].contains(&answer.as_str()))
 }
 
 /// Asks whether the registration may be removed; the answer is read elsewhere.
