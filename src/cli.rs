@@ -37,11 +37,16 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         has_failure: false,
     };
     let mut reporter = Reporter::new(typed.common.verbose == Some(true));
-    let done = settings::with_files(typed).and_then(|sources| {
+    // What `check` is told is where to look, and the default is nearly always right.
+    let files_needed = !matches!(line.command, Some(Command::Check(_)));
+    let done = settings::with_files(typed, files_needed).and_then(|(sources, warnings)| {
         // A configuration file may have asked for JSON.
         output.json = sources.is_on(|o| &o.common.json);
         reporter = Reporter::new(sources.is_on(|o| &o.common.verbose));
-        carry_out(line.command, sources, &mut output, &reporter)
+        for warning in &warnings {
+            reporter.warn(warning);
+        }
+        carry_out(line.command, sources, warnings, &mut output, &reporter)
     });
     match done {
         Ok(()) => 0,
@@ -56,6 +61,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn carry_out(
     command: Option<Command>,
     sources: Sources,
+    warnings: Vec<String>,
     output: &mut Output,
     reporter: &Reporter,
 ) -> Result<()> {
@@ -71,19 +77,19 @@ fn carry_out(
             } else {
                 Wait::ForStart
             };
-            register_device(&settings, wait, *output, reporter)
+            register_device(&settings, wait, warnings, *output, reporter)
         }
         Some(Command::Check(CheckArgs { offline })) => {
             let timeouts = settings::timeouts(&sources);
             let health = check::check(&settings::sota_dir(&sources), offline, timeouts);
-            output.health(&health);
+            output.health(&health, &warnings);
             health.failure.map_or(Ok(()), Err)
         }
         Some(Command::Unregister(UnregisterArgs {
             yes, keep_token, ..
         })) => {
             let unregistered = unregister::unregister(sources, yes, keep_token)?;
-            output.unregistered(&unregistered);
+            output.unregistered(unregistered.as_ref());
             Ok(())
         }
     }
@@ -105,6 +111,7 @@ fn rehearse(settings: &Settings, output: Output, reporter: &Reporter) -> Result<
 fn register_device(
     settings: &Settings,
     wait: Wait,
+    mut warnings: Vec<String>,
     output: Output,
     reporter: &Reporter,
 ) -> Result<()> {
@@ -117,13 +124,12 @@ fn register_device(
         reporter.detail(&format!("{name} = {value:?} ({origin})"));
     }
     let registered = register::register(settings, reporter)?;
-    let mut warnings = Vec::new();
     if settings.start_daemon {
         reporter.detail(&format!("Starting {}", settings.update_client));
-        warnings.extend(update_client::start(settings.update_client, wait).err());
-    }
-    for warning in &warnings {
-        reporter.warn(warning);
+        if let Err(warning) = update_client::start(settings.update_client, wait) {
+            reporter.warn(&warning);
+            warnings.push(warning);
+        }
     }
     output.registered(&registered, &warnings);
     Ok(())

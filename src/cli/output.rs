@@ -161,19 +161,23 @@ impl Output {
     }
 
     /// The result of `unregister`.
-    pub(super) fn unregistered(self, unregistered: &Unregistered) {
+    pub(super) fn unregistered(self, unregistered: Option<&Unregistered>) {
+        let nothing = Unregistered::default();
         let Unregistered {
             uuid,
             orphans,
             removed,
-        } = unregistered;
+        } = unregistered.unwrap_or(&nothing);
         if self.json {
             return print_json(&json!({
-                "registered": false,
+                "registered": unregistered.is_none(),
                 "uuid": uuid,
                 "orphans": orphans,
                 "removed": removed,
             }));
+        }
+        if unregistered.is_none() {
+            return print_text("The registration stays as it is.\n");
         }
         if removed.is_empty() {
             return print_text("This device is not registered.\n");
@@ -194,7 +198,7 @@ impl Output {
     }
 
     /// The result of `check`.
-    pub(super) fn health(&mut self, health: &Health) {
+    pub(super) fn health(&mut self, health: &Health, warnings: &[String]) {
         let Health {
             findings,
             device,
@@ -202,7 +206,7 @@ impl Output {
         } = health;
         if self.json {
             self.has_failure = error.is_some();
-            return print_json(&health_json(health));
+            return print_json(&health_json(health, warnings));
         }
         for finding in findings {
             let Finding {
@@ -263,7 +267,7 @@ fn failure(error: &Error) -> Value {
     })
 }
 
-fn health_json(health: &Health) -> Value {
+fn health_json(health: &Health, warnings: &[String]) -> Value {
     let Health {
         findings,
         device,
@@ -286,10 +290,11 @@ fn health_json(health: &Health) -> Value {
         object["gateway_status"] = json!(status);
         object["certificate"] = json!({ "not_before": not_before, "not_after": not_after });
     }
-    let warnings = findings
+    let found = findings
         .iter()
-        .filter(|finding| finding.status == Status::Warning);
-    object["warnings"] = warnings.map(|finding| json!(finding.message)).collect();
+        .filter(|finding| finding.status == Status::Warning)
+        .map(|finding| &finding.message);
+    object["warnings"] = json!(warnings.iter().chain(found).collect::<Vec<_>>());
     let findings = findings.iter().map(
         |Finding {
              check,

@@ -33,12 +33,16 @@ pub(crate) struct Unregistered {
 }
 
 /// Removes the registration, one that was begun too, its objects on a token first. Asks on a
-/// terminal unless `yes`.
+/// terminal unless `yes`; `None` if the person there says no.
 ///
 /// # Errors
 /// [`Kind::Busy`] while the update client or a registration runs, [`Kind::Usage`] without a
 /// terminal and without `yes`, [`Kind::Storage`].
-pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Result<Unregistered> {
+pub(crate) fn unregister(
+    sources: Sources,
+    yes: bool,
+    keep_token: bool,
+) -> Result<Option<Unregistered>> {
     let sota_dir = &settings::sota_dir(&sources);
     let update_client_lock = &settings::update_client_lock(&sources);
     let sota = Directory::open(sota_dir).map_err(|error| {
@@ -65,12 +69,12 @@ pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Resul
         }
     }
     if names.is_empty() {
-        return Ok(Unregistered::default());
+        return Ok(Some(Unregistered::default()));
     }
     let uuid = installed::uuid(&sota);
     let orphans = orphans(&sota, uuid.as_deref());
-    if !yes {
-        confirm(&sota, &names)?;
+    if !yes && !confirm(&sota, &names)? {
+        return Ok(None);
     }
     // The token first: its settings are in the files that go next.
     if !keep_token {
@@ -85,11 +89,11 @@ pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Resul
     sota.sync()?;
     sota.remove(CONFIGURATION)?;
     sota.sync()?;
-    Ok(Unregistered {
+    Ok(Some(Unregistered {
         uuid,
         orphans,
         removed: names.iter().map(|name| sota.path().join(name)).collect(),
-    })
+    }))
 }
 
 /// What the backend may know of an interrupted registration. A journal that cannot be read names nobody.
@@ -116,23 +120,20 @@ fn found(sota: &Directory) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn confirm(sota: &Directory, names: &[String]) -> Result<()> {
-    let usage = |message: &'static str| {
-        Error::new(Kind::Usage, message).hint("give --yes if that is what you want")
-    };
+fn confirm(sota: &Directory, names: &[String]) -> Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Err(usage(
+        return Err(Error::new(
+            Kind::Usage,
             "nobody is there to be asked whether the registration may be removed",
-        ));
+        )
+        .hint("give --yes if that is what you want"));
     }
     ask(sota.path(), names);
     let mut answer = String::new();
     let read = input.lock().read_line(&mut answer);
-    match (read, answer.trim().to_ascii_lowercase().as_str()) {
-        (Ok(_), "y" | "yes") => Ok(()),
-        _ => Err(usage("the registration stays as it is")),
-    }
+    let answer = answer.trim().to_ascii_lowercase();
+    Ok(read.is_ok() && ["y", "yes"].contains(&answer.as_str()))
 }
 
 /// Asks whether the registration may be removed; the answer is read elsewhere.

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 
 use zeroize::Zeroizing;
 
-use super::args::{RegisterOptions, parse_bool};
+use super::args::RegisterOptions;
 use super::options::{FieldMut, Source};
 use super::origin::Origin;
+use super::words::parse_bool;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -23,11 +24,13 @@ pub(super) fn sources(
     let mut found = Vec::new();
     let texts: [(_, FieldMut<String>); 3] = [
         ("DEVICE_FACTORY", |o| &mut o.register.factory),
-        ("OAUTH_BASE", |o| &mut o.oauth_base),
-        ("DEVICE_API", |o| &mut o.device_api),
+        ("OAUTH_BASE", |o| &mut o.register.oauth_base),
+        ("DEVICE_API", |o| &mut o.register.device_api),
     ];
     for (name, field) in texts {
         let value = text(name, variable(name))?;
+        // Empty is not set, but nobody shall meet the vendor's API by an empty variable.
+        let value = value.filter(|value| name == "DEVICE_API" || !value.is_empty());
         found.extend(Source::one(Origin::Environment(name), field, value));
     }
     if let Some(value) = text("PRODUCTION", variable("PRODUCTION"))?

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::TEXT_LIMIT;
+use super::files::{TEXT_LIMIT, is_forbidden};
 use super::options::{Field, FieldMut, Source, Sources};
 use super::origin::{FoundSecret, Origin};
 use super::token::module_uri;
@@ -61,8 +61,13 @@ pub(super) fn find(sources: &Sources) -> Result<Secrets> {
     );
     Ok(Secrets {
         api_token: first(sources, token, |path| {
-            let line = first_line(path)
-                .map_err(|error| error.hint("write the API token into its first line, alone"))?;
+            let line = first_line(path).map_err(|error| {
+                error.hint(if is_forbidden(path) {
+                    "let this user read it, or run this as one who may"
+                } else {
+                    "write the API token into its first line, alone"
+                })
+            })?;
             // White space around a token is never part of it.
             Ok(Secret::from(line.expose().trim()))
         })?,

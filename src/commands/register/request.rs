@@ -64,16 +64,17 @@ fn overrides(settings: &Settings, sota_dir: &str) -> BTreeMap<String, BTreeMap<S
             "compose_apps_root",
             toml_string(&format!("{sota_dir}/compose-apps")),
         ),
+        (
+            "reset_apps_root",
+            toml_string(&format!("{sota_dir}/reset-apps")),
+        ),
         ("tags", toml_string(&settings.tags)),
     ];
-    if let Some(apps) = &settings.apps {
+    // An empty list means all apps, which is what the backend takes none for.
+    if let Some(apps) = settings.apps.as_ref().filter(|apps| !apps.is_empty()) {
         pacman.push(("compose_apps", toml_string(apps)));
     }
     if !settings.restorable_apps.is_empty() {
-        pacman.push((
-            "reset_apps_root",
-            toml_string(&format!("{sota_dir}/reset-apps")),
-        ));
         pacman.push(("reset_apps", toml_string(&settings.restorable_apps)));
     }
     let mut sections = vec![("pacman", pacman)];
