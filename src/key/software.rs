@@ -5,6 +5,7 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::elliptic_curve::Generate as _;
 use p256::pkcs8::DecodePrivateKey as _;
+use x509_cert::der::pem::{self, LineEnding};
 use zeroize::Zeroizing;
 
 use super::point::POINT_BYTES;
@@ -36,10 +37,17 @@ impl SoftwareKey {
             .ok_or_else(|| Flaw::new("the private key is no EC P-256 key in PEM"))
     }
 
-    /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop.
+    /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop. p256's own writer would compute the public key again.
     pub(crate) fn to_pem(&self) -> Result<Zeroizing<String>> {
-        SecretKey::from(&self.0)
-            .to_sec1_pem(p256::pkcs8::LineEnding::LF)
+        // RFC 5915 section 3: version 1 and the key; named curve P-256; the public key.
+        let mut der = Zeroizing::new(Vec::with_capacity(121));
+        der.extend_from_slice(b"\x30\x77\x02\x01\x01\x04\x20");
+        der.extend_from_slice(&Zeroizing::new(self.0.to_bytes()));
+        der.extend_from_slice(b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07");
+        der.extend_from_slice(b"\xa1\x44\x03\x42\x00");
+        der.extend_from_slice(&self.point());
+        pem::encode_string("EC PRIVATE KEY", LineEnding::LF, &der)
+            .map(Zeroizing::new)
             .map_err(|cause| Error::bug("the key could not be encoded").because(cause))
     }
 
@@ -53,5 +61,19 @@ impl SoftwareKey {
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let signature: DerSignature = self.0.sign(message);
         signature.as_bytes().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_written_as_p256_writes_it() {
+        let key = SoftwareKey::generate().unwrap();
+        let theirs = SecretKey::from(&key.0).to_sec1_pem(LineEnding::LF).unwrap();
+        assert_eq!(key.to_pem().unwrap(), theirs);
+        let read = SoftwareKey::from_pem(&theirs).map_err(|flaw| flaw.full_message());
+        assert_eq!(read.map(|read| read.point()), Ok(key.point()));
     }
 }
