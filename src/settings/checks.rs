@@ -71,8 +71,10 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 
 /// A URL that HTTP can be spoken to.
 pub(super) fn check_url(what: &str, text: &str) -> Result<Url> {
+    // A query may hold a secret.
+    let shown = text.split('?').next().unwrap_or_default();
     let wrong = |reason: &str| {
-        Error::setting(format!("{what} is {text:?}, which {reason}")).hint(format!(
+        Error::setting(format!("{what} is {shown:?}, which {reason}")).hint(format!(
             "set {what} to an address like https://api.example.com/ota/devices/"
         ))
     };

@@ -55,10 +55,11 @@ fn offline() {
 fn the_gateway_is_down() {
     let (factory, board) = registered();
     drop(factory);
-    board
+    let run = board
         .check([""; 0])
         .expect(75)
         .says(&["cannot connect to", "hint: "]);
+    assert!(!run.stderr.contains("DEVICE_API"), "{run}");
     let json = board.check(["--json"]).expect(75).json();
     assert_eq!(
         (&json["error"], &json["exit_code"]),
@@ -71,10 +72,12 @@ fn the_gateway_is_down() {
 fn another_root() {
     let (_factory, board) = registered();
     fs::write(board.file("root.crt"), Ca::new("root").pem()).unwrap();
-    board
-        .check([""; 0])
-        .expect(75)
-        .says(&["cannot connect to", "UnknownIssuer"]);
+    let run =
+        board
+            .check([""; 0])
+            .expect(78)
+            .says(&["cannot connect to", "UnknownIssuer", "root.crt"]);
+    assert!(!run.stderr.contains("--ca-file"), "{run}");
     board.check(["--offline"]).expect(0);
 }
 
