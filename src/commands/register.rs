@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
         };
         let identity = plan::identity(settings, token_uuid, uuid::Uuid::new_v4().to_string());
         asked(settings, &identity)?;
-        let client = connect(settings)?;
+        let client = connect(settings, reporter)?;
         let mut api = device_api(settings, &client, reporter);
         // A PIN that is wrong, or a key in the way, is found before a person is asked.
         let key = match self.keys.token() {
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
         self.reporter.step(&format!(
             "An earlier run was interrupted: asking again for device {uuid}"
         ));
-        let client = connect(settings)?;
+        let client = connect(settings, self.reporter)?;
         let mut api = device_api(settings, &client, self.reporter);
         api.headers = allow(settings, &uuid, &client, self.reporter)?;
         self.obtain(&api, journal, &key)

@@ -45,7 +45,7 @@ impl SoftwareKey {
             .ok_or_else(|| Flaw::new("the private key is no EC P-256 key in PEM"))
     }
 
-    /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop.
+    /// `EC PRIVATE KEY` (SEC1) PEM; wiped on drop. p256's own writer would compute the public key again.
     pub(crate) fn to_pem(&self) -> Result<Zeroizing<String>> {
         // p256 itself would compute the point a second time.
         let scalar = Zeroizing::new(self.0.to_bytes());

@@ -72,8 +72,10 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 
 /// A URL that HTTP can be spoken to.
 pub(super) fn check_url(what: &str, origin: &Origin, text: &str) -> Result<Url> {
+    // A query may hold a secret.
+    let shown = text.split('?').next().unwrap_or_default();
     let wrong = |reason: &str| {
-        Error::setting(format!("{what} is {text:?} ({origin}), which {reason}")).hint(format!(
+        Error::setting(format!("{what} is {shown:?} ({origin}), which {reason}")).hint(format!(
             "give --{what} URL with an address like https://api.example.com/ota/devices/"
         ))
     };

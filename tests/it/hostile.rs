@@ -11,8 +11,10 @@ mod disk;
 mod force;
 mod names;
 mod pem;
+mod proxy;
 mod status;
 mod surroundings;
+mod tls;
 mod trust;
 mod wire;
 

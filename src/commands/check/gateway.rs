@@ -7,6 +7,7 @@ use reqwest::{Method, Url};
 
 use super::facts::{Facts, needed};
 use super::finding::Outcome;
+use crate::backend::censor::Censor;
 use crate::backend::http::{
     Client, ClientIdentity, NoAnswer, Request, Timeouts, TlsFailure, Trust,
 };
@@ -83,7 +84,7 @@ fn probe(
         }
         status @ 500.. => Err(Error::new(
             Kind::Temporary,
-            answered("Device Gateway", status, &answer.body),
+            answered("Device Gateway", status, &answer.body, &Censor::default()),
         )
         .hint("run this again later")),
         status => Ok(status),

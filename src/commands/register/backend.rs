@@ -41,11 +41,11 @@ pub(super) fn ask(
             uuid, uuid_origin, ..
         } = &journal.record().plan.identity;
         if !(backend_may_know && *uuid_origin == UuidOrigin::Generated) {
-            let error = error.hint(if backend_may_know {
-                format!("delete device {uuid} on the backend and run this again")
-            } else {
-                format!("delete device {uuid} on the backend, or give another --uuid")
-            });
+            // A backend that denies a deleted device has nothing left to delete.
+            let error = error.hint(format!(
+                "delete device {uuid} on the backend, or allow it there if it is denied, and run \
+                 this again; or give another --uuid"
+            ));
             return Err(Failure {
                 error,
                 backend_may_know,

@@ -55,10 +55,11 @@ fn offline() {
 fn the_gateway_is_down() {
     let (factory, board) = registered();
     drop(factory);
-    board
+    let run = board
         .check([""; 0])
         .expect(75)
         .says(&["cannot connect to", "hint: "]);
+    assert!(!run.stderr.contains("DEVICE_API"), "{run}");
     let json = board.check(["--json"]).expect(75).json();
     assert_eq!(
         (&json["error"], &json["exit_code"]),
