@@ -10,9 +10,7 @@ use lmp_test_support::repository;
 use crate::agent::Kind;
 use crate::agent::args::CommandLine;
 
-#[cfg(feature = "pkcs11")]
 mod flushes;
-#[cfg(feature = "pkcs11")]
 mod json;
 mod pages;
 

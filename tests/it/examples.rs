@@ -88,7 +88,7 @@ fn the_backend_signs_boards() {
 }
 
 #[test]
-#[cfg(feature = "pkcs11")]
+#[cfg_attr(not(feature = "pkcs11"), ignore = "has no token")]
 fn the_backend_signs_boards_with_a_token() {
     use lmp_test_support::token::{PIN, SO_PIN, SOFTHSM, SoftHsm};
     let (backend, board, hsm) = (Backend::start(), Board::new(), SoftHsm::blank());

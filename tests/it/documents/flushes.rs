@@ -11,6 +11,7 @@ use super::rows;
 
 /// Flushes of a first registration, as docs/architecture.md lists them.
 #[test]
+#[cfg_attr(not(feature = "pkcs11"), ignore = "has no token")]
 fn flushes_are_as_documented() {
     let listed = rows("docs/architecture.md", "The journal");
     let last = listed

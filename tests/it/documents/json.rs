@@ -59,6 +59,7 @@ fn assert_is_documented(section: &str, runs: &[Run]) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "pkcs11"), ignore = "has no token")]
 fn json_is_as_documented() {
     let (factory, board, hsm) = (Factory::new(), Board::new(), SoftHsm::new());
     let mut rehearsals = vec![factory.register(&board, &["--dry-run", "--json"]).expect(0)];

@@ -185,3 +185,14 @@ fn an_update_client_that_starts_meanwhile() {
     assert!(!board.names().contains(&"sql.db".to_owned()));
     board.check(["--offline"]).expect(0);
 }
+
+/// What `make software-only` builds never takes a software key for one on a token.
+#[test]
+#[cfg(not(feature = "pkcs11"))]
+fn a_build_without_tokens_says_so() {
+    let board = Board::new();
+    let options = ["-m", "/usr/lib/softhsm/libsofthsm2.so", "-P", "87654321"];
+    let run = board.register("http://127.0.0.1:9/", options).expect(78);
+    run.says(&["this program was built without PKCS#11"]);
+    assert!(board.names().is_empty());
+}
