@@ -148,7 +148,6 @@ impl Options {
             &mut register.name,
             &mut register.device_group,
             &mut register.hwid,
-            &mut register.api_token_header,
         ] {
             *text = not_empty(text.take());
         }

@@ -235,7 +235,7 @@ fn what_is_typed_is_taken() {
 /// What is empty is as good as not said; an empty list is a list.
 #[test]
 fn empty_values() {
-    let line = "-n  -g  -m  -P  -S  -u  -H  -A  -a ";
+    let line = "-n  -g  -m  -P  -S  -u  -A  -a ";
     let words: Vec<&str> = line.split(' ').collect();
     let settings = Case::enough(&words).resolve().unwrap();
     assert_eq!((settings.name, settings.group), (None, None));

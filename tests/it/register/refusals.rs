@@ -124,7 +124,6 @@ fn wrong_settings() {
         (&["-f", &"x".repeat(65)], "at most 64"),
         (&["-u", "nonsense"], "--validate-uuid 0"),
         (&["-t", ""], "--tags"),
-        (&["-i", ""], "--hwid"),
         (&["-P", "1234"], "--hsm-module"),
     ] {
         board
