@@ -38,7 +38,8 @@ impl<'a> Claims<'a> {
             return Ok(None);
         }
         // The folder and not its path, which containers share.
-        let mut folders = self.update_client_lock.ancestors().skip(1);
+        let lock = std::path::absolute(self.update_client_lock).unwrap_or_default();
+        let mut folders = lock.ancestors().skip(1);
         let folder = folders.find_map(|folder| std::fs::metadata(folder).ok());
         let machine = folder.map(|facts| (facts.dev(), facts.ino()));
         let hash = Sha256::digest(format!("{machine:?} {token}"));

@@ -1,6 +1,7 @@
 //! The update client: starts it once the device is registered, and sees whether it runs before.
 
 use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -31,6 +32,7 @@ pub(crate) fn start(unit: &str, wait: Wait) -> Result<(), String> {
     // PINs and the proxy's password are not its business, and its standard output is not ours:
     // --json promises one object there.
     let status = Command::new(program)
+        .arg0("systemctl")
         .args(match wait {
             Wait::ForStart => &["start"][..],
             Wait::OnlyQueue => &["start", "--no-block"],
