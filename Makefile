@@ -3,6 +3,8 @@
 # make browser  drive lmp-factory's approval page in headless Chromium
 # make bench    what a registration costs, and how that compares
 # make deny     licences, sources and banned crates of all dependencies
+# make software-only  the agent without PKCS#11, with its tests
+# make oldest     build with the oldest compiler that the manifest claims (rustup, network)
 # make crash   kill it, break its disk and cut its power at every system call (test takes samples)
 # make fuzz    let a fuzzer look for inputs that break a parser, SECONDS=60 for each
 # make storm   500 devices register at once through a network that breaks
@@ -13,7 +15,7 @@
 
 CARGO ?= cargo
 # The test report's last line counts all tests; see scripts/run-tests.
-.PHONY: demo test lint unit generated size browser bench deny crash fuzz storm yocto
+.PHONY: demo test lint unit generated size browser bench deny software-only oldest crash fuzz storm yocto
 .PHONY: cross cross-test debs board release-check install-files
 
 demo:
@@ -49,10 +51,23 @@ bench:
 	scripts/install-tools bench
 	scripts/bench
 
-# Advisories need a database from the network and are left to whoever has it.
+# Advisories need a database from the network and are left to whoever has it. Compiled once: two
+# minutes of two cores.
 deny:
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny check licenses bans sources
+	$(CARGO) deny check --hide-inclusion-graph licenses bans sources
+
+# The feature is off, so an option of a token is an error and everything else is as before.
+software-only:
+	scripts/install-tools test
+	$(CARGO) build --locked -p lmp-factory
+	$(CARGO) test --locked -p lmp-device-register --no-default-features --lib --test it -- --skip storm::
+
+# A test checks what every crate claims, and clippy what our code uses of the library; this is the proof.
+oldest:
+	rustup run $(OLDEST) true 2>/dev/null || rustup toolchain install $(OLDEST) --profile minimal
+	cargo +$(OLDEST) check --workspace --all-targets --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/oldest
+OLDEST = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # Accidents at every system call, without sampling: kills, errors, power cuts.
 crash:
@@ -101,6 +116,7 @@ install-files:
 	install -D -m 644 systemd/lmp-device-auto-register.service $(DESTDIR)$(UNITDIR)/lmp-device-auto-register.service
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/lmp-device-register/drop-ins systemd/drop-ins/*.conf
 	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 packaging/generated/*.1
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man5 packaging/generated/*.5
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/bash-completion/completions packaging/generated/lmp-device-register
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/zsh/site-functions packaging/generated/_lmp-device-register
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/fish/vendor_completions.d packaging/generated/lmp-device-register.fish

@@ -18,7 +18,7 @@ use output::Output;
 
 /// Runs a command line, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    process::forbid_core_dumps();
+    process::hide_memory();
     let mut line = match args::parse(words) {
         Ok(line) => line,
         Err(error) => {

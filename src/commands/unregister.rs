@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::board::claims::Claims;
 use crate::board::update_client;
 use crate::error::{Error, Kind, Result};
 use crate::report::line_to_stderr;
@@ -73,7 +74,7 @@ pub(crate) fn unregister(sources: Sources, yes: bool, keep_token: bool) -> Resul
     }
     // The token first: its settings are in the files that go next.
     if !keep_token {
-        token::clear(&sota, sources)?;
+        token::clear(&sota, sources, Claims::new(update_client_lock))?;
     }
     journal::discard(&sota)?;
     // The configuration goes last: while it is there, running this again finishes the work.

@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 use super::args::{RegisterOptions, parse_bool};
 use super::options::{FieldMut, Source};
 use super::origin::Origin;
-use crate::board::process::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -42,8 +41,10 @@ pub(super) fn sources(
         found.extend(hsm_pin(&variable)?);
     }
     if typed.hsm_so_pin.is_none() && typed.hsm_so_pin_file.is_none() {
-        let (name, value) = (HSM_SO_PIN_VARIABLE, variable(HSM_SO_PIN_VARIABLE));
-        found.extend(secret(name, value, |o| &mut o.register.hsm_so_pin)?);
+        let name = "LMP_HSM_SO_PIN";
+        found.extend(secret(name, variable(name), |o| {
+            &mut o.register.hsm_so_pin
+        })?);
     }
     Ok(found)
 }
@@ -55,8 +56,8 @@ pub(super) fn sources(
 pub(super) fn hsm_pin(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<Option<Source>> {
-    let (name, value) = (HSM_PIN_VARIABLE, variable(HSM_PIN_VARIABLE));
-    secret(name, value, |o| &mut o.register.hsm_pin)
+    let name = "LMP_HSM_PIN";
+    secret(name, variable(name), |o| &mut o.register.hsm_pin)
 }
 
 /// The text of the variable `name`.

@@ -2,11 +2,15 @@
 //! in `packaging/generated` current. `make generated` writes them anew.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use crate::agent::args::CommandLine;
-use clap::{Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::Shell;
 use lmp_test_support::repository;
+use lmp_test_support::tools::output;
+
+use crate::agent::args::CommandLine;
+use crate::agent::option_names;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
@@ -18,31 +22,118 @@ fn command() -> Command {
         .long_version(version)
 }
 
-fn man_page(command: &Command, title: &str) -> String {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
-        .title(title)
-        .section("1")
-        // No date: the pages depend on the definitions alone.
-        .date("")
-        .render(&mut page)
-        .expect("a page in memory");
-    String::from_utf8(page).expect("UTF-8")
+/// What is written by hand of a page: packaging/man.
+fn part(name: &str) -> String {
+    let path = repository(&format!("packaging/man/{name}.roff"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// As roff reads it: a hyphen that somebody may copy, and no request by accident.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) {
+        format!("\\&{text}")
+    } else {
+        text
+    }
+}
+
+/// No date: the pages depend on the definitions alone.
+fn title(name: &str, section: u8) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        ".TH {} {section} \"\" \"{NAME} {version}\" \"\"\n",
+        roff(name)
+    )
+}
+
+fn see_also(pages: &[(&str, u8)]) -> String {
+    let all = pages
+        .iter()
+        .map(|(name, section)| format!(".BR {} ({section})", roff(name)));
+    format!(".SH SEE ALSO\n{}\n", all.collect::<Vec<_>>().join(",\n"))
+}
+
+/// The page of a command, which is called by `words`.
+fn man_page(command: &Command, name: &str, words: &str, related: &[(&str, u8)]) -> String {
+    let man = clap_mangen::Man::new(command.clone());
+    let mut page = title(name, 1).into_bytes();
+    man.render_name_section(&mut page).unwrap();
+    let mut options = Vec::new();
+    man.render_options_section(&mut options).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let synopsis = format!(".SH SYNOPSIS\n.B {}\n[\\fIOPTION\\fR]...\n", roff(words));
+    let others = command.get_subcommands().map(Command::get_name);
+    let others = others.filter(|name| *name != "help");
+    let commands = others
+        .map(|name| format!(".br\n.B {} {name}\n[\\fIOPTION\\fR]...\n", roff(words)))
+        .collect::<Vec<_>>()
+        .concat();
+    let text = part(name);
+    let (description, examples) = text.split_once(".SH EXAMPLES\n").unwrap();
+    let options = String::from_utf8(options).unwrap();
+    let shared = ["exit-status", "environment", "files"].map(part).concat();
+    let examples = format!(".SH EXAMPLES\n{examples}");
+    [
+        page,
+        synopsis,
+        commands,
+        description.to_owned(),
+        options,
+        shared,
+        examples,
+    ]
+    .concat()
+    .replace(".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n", "")
+    // The apostrophe of every roff program.
+    .replace("\\*(Aq", "\\(aq")
+        + &see_also(related)
+}
+
+/// What a file may set, from the definitions of the options.
+fn page_of_the_file(command: &Command) -> String {
+    let name = format!("{NAME}.toml");
+    let text = part(&name);
+    let (before, examples) = text.split_once(".SH EXAMPLES\n").unwrap();
+    let mut page = title(&name, 5) + before + ".SH KEYS\n";
+    for key in option_names() {
+        let known = |argument: &&Arg| argument.get_long() == Some(&key);
+        let argument = command.get_arguments().find(known).unwrap();
+        let kind = match argument.get_value_names() {
+            Some([kind]) if argument.get_action().takes_values() => kind.as_str(),
+            _ => "BOOL",
+        };
+        let help = argument.get_help().unwrap().to_string();
+        let _ = write!(
+            page,
+            ".TP\n\\fB{}\\fR = \\fI{kind}\\fR\n{}\n",
+            roff(&key),
+            roff(&help)
+        );
+    }
+    page + ".SH EXAMPLES\n" + examples + &see_also(&[(NAME, 1)])
 }
 
 fn files() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut root = command();
     root.build();
-    files.insert(format!("{NAME}.1"), man_page(&root, NAME));
+    let of_the_file = format!("{NAME}.toml");
+    files.insert(format!("{of_the_file}.5"), page_of_the_file(&root));
+    let titles = ["check", "auto", "unregister"].map(|name| format!("{NAME}-{name}"));
+    let mut related: Vec<_> = titles.iter().map(|title| (title.as_str(), 1)).collect();
+    related.push((&of_the_file, 5));
+    files.insert(format!("{NAME}.1"), man_page(&root, NAME, NAME, &related));
     for sub in root
         .get_subcommands()
         .filter(|sub| sub.get_name() != "help")
     {
         // clap wants names that live as long as the program.
         let title: &'static str = format!("{NAME}-{}", sub.get_name()).leak();
-        let named = sub.clone().name(title).bin_name(title);
-        files.insert(format!("{title}.1"), man_page(&named, title));
+        let words = format!("{NAME} {}", sub.get_name());
+        let named = sub.clone().name(title);
+        let page = man_page(&named, title, &words, &[(NAME, 1), (&of_the_file, 5)]);
+        files.insert(format!("{title}.1"), page);
     }
     for (shell, file) in [
         (Shell::Bash, NAME.to_owned()),
@@ -82,6 +173,35 @@ fn man_pages_and_completions_are_current() {
         assert!(
             found[name] == *text,
             "{name} is out of date: run make generated"
+        );
+    }
+}
+
+/// What two programs that show them say of them. Pages have no date.
+#[test]
+fn man_pages_are_clean() {
+    for name in files()
+        .into_keys()
+        .filter(|name| name.ends_with(['1', '5']))
+    {
+        let page = repository(&format!("packaging/generated/{name}"));
+        let lint = output(
+            "mandoc",
+            ["-T", "lint", "-W", "warning", page.to_str().unwrap()],
+        );
+        let said = String::from_utf8(lint.stdout).unwrap();
+        let said: Vec<_> = said
+            .lines()
+            .filter(|line| !line.contains("missing date"))
+            .collect();
+        assert!(said.is_empty(), "{said:#?}");
+        let shown = output(
+            "groff",
+            ["-man", "-Tutf8", "-ww", "-z", page.to_str().unwrap()],
+        );
+        assert!(
+            shown.status.success() && shown.stderr.is_empty(),
+            "{shown:?}"
         );
     }
 }

@@ -5,6 +5,7 @@
 mod accepted;
 mod bodies;
 mod certificates;
+mod changed;
 mod configurations;
 mod disk;
 mod force;

@@ -14,6 +14,8 @@
 mod auto;
 mod clock;
 mod corpus;
+mod documents;
+mod examples;
 mod generated;
 mod golden;
 mod grant;

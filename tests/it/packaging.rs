@@ -27,6 +27,42 @@ fn build_variables() -> BTreeSet<String> {
     defaults.chain(watched).collect()
 }
 
+/// The claim of the manifest. What our own code uses of the library is clippy's to know.
+#[test]
+fn no_crate_needs_a_newer_compiler() {
+    let words = ["metadata", "--locked", "--offline", "--format-version", "1"];
+    let cargo = std::env::var("CARGO").unwrap();
+    let manifest = repository("Cargo.toml");
+    let output = Command::new(cargo)
+        .args(words)
+        .arg("--manifest-path")
+        .arg(manifest)
+        .output();
+    let facts: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    let version =
+        |text: &str| -> Vec<u32> { text.split('.').map(|n| n.parse().unwrap()).collect() };
+    let ours = version(env!("CARGO_PKG_RUST_VERSION"));
+    let crates = facts["packages"].as_array().unwrap();
+    assert!(crates.len() > 200, "{} crates only", crates.len());
+    for found in crates {
+        let needed = found["rust_version"].as_str().map(version);
+        let fits = needed.is_none_or(|needed| needed[..2] <= ours[..]);
+        assert!(fits, "{} needs {}", found["name"], found["rust_version"]);
+    }
+}
+
+/// What people see of the package: no line that a terminal of 80 columns breaks.
+#[test]
+fn the_packages_description_fits() {
+    let manifest: toml_edit::DocumentMut = text("Cargo.toml").parse().unwrap();
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let description = deb["extended-description"].as_str().unwrap();
+    for line in description.lines() {
+        assert!(line.len() < 80 && !line.starts_with(' '), "{line}");
+    }
+    assert!(description.trim().lines().count() > 4, "{description}");
+}
+
 #[test]
 fn the_recipe_fetches_the_crates_of_the_lock_file() {
     let output = Command::new(repository("scripts/yocto-crates"))

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::agent::Kind;
 use crate::agent::args;
 use lmp_test_support::answers::{Backend, invitation};
-use lmp_test_support::board::Board;
+use lmp_test_support::board::{Board, JOURNAL};
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::{output, tool};
 use lmp_test_support::{agent, repository};
@@ -35,7 +35,8 @@ fn installed(drop_ins: &[&str]) -> (TempDir, PathBuf) {
     let parts = dir.path().join(format!("{UNIT}.d"));
     fs::create_dir(&parts).unwrap();
     for name in drop_ins {
-        fs::write(parts.join(name), source(&format!("drop-ins/{name}"))).unwrap();
+        let text = source(&format!("drop-ins/{name}"));
+        fs::write(parts.join(name.rsplit('/').next().unwrap()), text).unwrap();
     }
     (dir, unit)
 }
@@ -72,6 +73,26 @@ fn it_is_clean() {
         "{:?}",
         complaints(&["pkcs11.conf"])
     );
+    let example =
+        "../../examples/image/etc/systemd/system/lmp-device-auto-register.service.d/token.conf";
+    assert!(
+        complaints(&[example]).is_empty(),
+        "{:?}",
+        complaints(&[example])
+    );
+}
+
+/// A run that was cut off after `client.pem` is finished at the next boot, whichever version began it.
+#[test]
+fn it_finishes_what_was_cut_off() {
+    let conditions = values(&source(UNIT), "ConditionPathExists");
+    for name in [JOURNAL, ".registration"] {
+        let condition = format!("|/var/sota/{name}");
+        assert!(
+            conditions.contains(&condition),
+            "{conditions:?} lacks {condition}"
+        );
+    }
 }
 
 /// Every drop-in is known here; this one needs a newer systemd than some that check it.
@@ -174,7 +195,7 @@ fn is_retried(kind: Kind) -> bool {
     match kind {
         // Somebody else is at work, the disk may be freed, the token plugged in, the network up.
         Kind::Busy | Kind::Token | Kind::Storage | Kind::Temporary => true,
-        // The first is no failure for the unit: its work is done.
+        // The first is no failure for the unit: its work is done. A PIN is `Unauthorised`.
         Kind::AlreadyRegistered
         | Kind::Usage
         | Kind::Answer

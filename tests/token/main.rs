@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod choosing;
+mod claiming;
 mod failing;
+mod limits;
 mod memory;
 mod modules;
 mod odd;

@@ -14,7 +14,7 @@ use crate::sota::files::{
     ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, is_daemons,
 };
 use crate::sota::installed::{self, Configuration};
-use crate::sota::journal::{Journal, KeyPlace, Planned, Progress, ReceivedFile, Record};
+use crate::sota::journal::{Asked, Journal, KeyPlace, Progress, ReceivedFile, Record};
 use crate::sota::sota_toml::SotaToml;
 
 /// A device that is registered.
@@ -46,6 +46,7 @@ pub(crate) struct Registered {
 pub(super) fn stage(
     sota: &Directory,
     journal: &mut Journal<'_>,
+    asked: Asked,
     verified: &Verified,
 ) -> Result<()> {
     let configuration = verified.configuration();
@@ -87,7 +88,7 @@ pub(super) fn stage(
             superseded.push(name);
         }
     }
-    journal.receive(received, superseded)
+    journal.receive(asked, received, superseded)
 }
 
 /// Installs what the journal holds; needs no network.
@@ -183,13 +184,12 @@ fn describe(sota: &Directory, record: &Record) -> Result<Registered> {
     let certificate =
         DeviceCertificate::from_pem(text(CERTIFICATE)?.expose()).map_err(Error::answer)?;
     let configuration = SotaToml::parse(text(CONFIGURATION)?.expose()).map_err(Error::answer)?;
-    let Planned {
-        identity, wishes, ..
-    } = &record.plan;
+    let identity = &record.plan.identity;
+    let asked = record.progress.installation().map(|known| &known.asked);
     let files = record.files().into_iter();
     Ok(Registered {
         uuid: identity.uuid.clone(),
-        name: wishes.name.clone(),
+        name: asked.map_or(&identity.uuid, |asked| &asked.name).clone(),
         factory: identity.factory.clone(),
         production: identity.production,
         files: files.map(|file| sota.path().join(file.name)).collect(),

@@ -149,6 +149,7 @@ const VALUES: &[(&str, &str, &str, &str)] = {
 };
 
 #[test]
+#[cfg(feature = "pkcs11")]
 fn every_option_can_be_set_and_is_shown_with_its_file() {
     let hsm = SoftHsm::new();
     hsm.initialise("mine");

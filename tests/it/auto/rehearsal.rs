@@ -102,6 +102,7 @@ fn nothing_is_changed_and_nobody_is_asked() {
 /// Whenever it is loaded, `SoftHSM` writes the same number into its file `generation` again; that is all
 /// that happens to a token.
 #[test]
+#[cfg(feature = "pkcs11")]
 fn a_token_is_only_looked_at() {
     let image = image();
     let hsm = SoftHsm::new();
@@ -124,6 +125,7 @@ fn a_token_is_only_looked_at() {
 }
 
 #[test]
+#[cfg(feature = "pkcs11")]
 fn every_value_has_its_origin_and_secrets_are_not_shown() {
     let image = image();
     let text = format!("HSM_MODULE={SOFTHSM}\nHSM_PIN=87654321\nHSM_SOPIN=12345678\n");
