@@ -59,15 +59,22 @@ pub(crate) fn registered_by(sota: &Directory) -> Result<Option<PathBuf>> {
 pub(crate) fn uuid(sota: &Directory) -> Option<String> {
     let configuration = Configuration::read(sota).ok()?;
     let named = match &configuration {
-        Configuration::Sound(configuration) => configuration.value("import", "tls_clientcert_path"),
+        Configuration::Sound(configuration) => imported(configuration, "tls_clientcert_path"),
         _ => None,
     };
-    [named.unwrap_or_default(), CERTIFICATE]
-        .into_iter()
-        .find_map(|name| {
-            let text = required_text(sota, name).ok()?;
-            Some(DeviceCertificate::from_pem(&text).ok()?.uuid)
-        })
+    let usual = CERTIFICATE.to_owned();
+    named.into_iter().chain([usual]).find_map(|name| {
+        let text = required_text(sota, &name).ok()?;
+        Some(DeviceCertificate::from_pem(&text).ok()?.uuid)
+    })
+}
+
+/// The file that `configuration` names so: a renewed one has another name. A relative one is not of the
+/// registration's directory, but of that where a reader runs.
+pub(crate) fn imported(configuration: &SotaToml, key: &str) -> Option<String> {
+    let named = configuration.value("import", key)?;
+    let path = std::path::absolute(named).ok()?;
+    path.into_os_string().into_string().ok()
 }
 
 /// The text of a file without which there is no registration; it may be the key.

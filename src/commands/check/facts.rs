@@ -11,6 +11,7 @@ use crate::key::DeviceKey;
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Ids, Token};
 use crate::sota::directory::Directory;
+use crate::sota::installed::{imported, unusable};
 use crate::sota::sota_toml::SotaToml;
 
 /// What is asked, and what was found so far.
@@ -50,10 +51,11 @@ pub(crate) struct Device {
 }
 
 impl Facts {
-    /// The file that `sota.toml` names so: a renewed one has another name.
-    pub(super) fn imported<'a>(&'a self, key: &str, usual: &'a str) -> Result<&'a str> {
+    /// The file that `sota.toml` names so.
+    pub(super) fn imported(&self, key: &str) -> Result<String> {
         let configuration = needed(self.configuration.as_ref())?;
-        Ok(configuration.value("import", key).unwrap_or(usual))
+        imported(configuration, key)
+            .ok_or_else(|| unusable(format!("import.{key} in sota.toml names no file")))
     }
 
     pub(super) fn device(self) -> Option<Device> {

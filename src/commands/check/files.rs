@@ -5,7 +5,6 @@ use super::finding::Outcome;
 use crate::error::Result;
 use crate::key::certificate;
 use crate::sota::directory::{Directory, is_there};
-use crate::sota::files::ROOT;
 use crate::sota::installed::{
     Configuration, not_registered, required_text, unusable, unusable_file,
 };
@@ -28,9 +27,9 @@ pub(super) fn configuration(facts: &mut Facts) -> Result<Outcome> {
 }
 
 pub(super) fn roots(facts: &mut Facts) -> Result<Outcome> {
-    let path = facts.imported("tls_cacert_path", ROOT)?;
-    let pem = required_text(needed(facts.sota.as_ref())?, path)?;
-    let roots = certificate::check_roots(&pem).map_err(unusable_file(path))?;
+    let path = facts.imported("tls_cacert_path")?;
+    let pem = required_text(needed(facts.sota.as_ref())?, &path)?;
+    let roots = certificate::check_roots(&pem).map_err(unusable_file(&path))?;
     let ok = format!("{path} ({} in it)", roots.len());
     facts.roots = Some(roots);
     Ok(Outcome::Ok(ok))

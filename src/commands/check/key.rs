@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Access, Token};
 use crate::key::{DeviceKey, SoftwareKey};
-use crate::sota::files::{CERTIFICATE, CONFIGURATION, PRIVATE_KEY};
+use crate::sota::files::CONFIGURATION;
 use crate::sota::installed::{required_text, token_settings, unusable, unusable_file};
 
 /// Seconds of a day.
@@ -28,13 +28,13 @@ pub(super) fn store(facts: &mut Facts) -> Result<Outcome> {
         let ok = format!("the token {label:?}, serial {serial:?}");
         facts.token = Some((token, ids));
         // It holds the PIN. The configuration daemon lets its group read it.
-        (CONFIGURATION, 0o007, ok)
+        (CONFIGURATION.to_owned(), 0o007, ok)
     } else {
-        let path = facts.imported("tls_pkey_path", PRIVATE_KEY)?;
+        let path = facts.imported("tls_pkey_path")?;
         (path, 0o077, "files".to_owned())
     };
     let sota = needed(facts.sota.as_ref())?;
-    let mode = sota.permissions(secret)?;
+    let mode = sota.permissions(&secret)?;
     if let Some(mode) = mode.filter(|mode| mode & others != 0) {
         let path = sota.path().join(secret);
         warnings.push((
@@ -54,10 +54,10 @@ pub(super) fn certificate(facts: &mut Facts) -> Result<Outcome> {
             ok,
         )
     } else {
-        let path = facts.imported("tls_clientcert_path", CERTIFICATE)?;
-        let pem = required_text(needed(facts.sota.as_ref())?, path)?;
+        let path = facts.imported("tls_clientcert_path")?;
+        let pem = required_text(needed(facts.sota.as_ref())?, &path)?;
         let certificate = DeviceCertificate::from_pem(&pem);
-        (certificate.map_err(unusable_file(path)), path.to_owned())
+        (certificate.map_err(unusable_file(&path)), path)
     };
     facts.certificate = Some(certificate?);
     Ok(Outcome::Ok(ok))
@@ -74,10 +74,10 @@ pub(super) fn private_key(facts: &mut Facts) -> Result<Outcome> {
         let ok = format!("on the token with id {:02x}", ids.key);
         (DeviceKey::on_token(token.find_key(*ids)?), ok)
     } else {
-        let path = facts.imported("tls_pkey_path", PRIVATE_KEY)?;
-        let pem = required_text(needed(facts.sota.as_ref())?, path)?;
-        let key = SoftwareKey::from_pem(&pem).map_err(unusable_file(path))?;
-        (DeviceKey::software(key), path.to_owned())
+        let path = facts.imported("tls_pkey_path")?;
+        let pem = required_text(needed(facts.sota.as_ref())?, &path)?;
+        let key = SoftwareKey::from_pem(&pem).map_err(unusable_file(&path))?;
+        (DeviceKey::software(key), path)
     };
     facts.key = Some(Arc::new(key));
     Ok(Outcome::Ok(ok))

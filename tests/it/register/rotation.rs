@@ -248,3 +248,15 @@ fn all_findings_at_once() {
     assert_eq!(json["registered"], true);
     assert_eq!(json["findings"].as_array().unwrap().len(), 11);
 }
+/// As a registration with a relative `--sota-dir` left it: its readers run where it was made.
+#[test]
+fn names_that_are_relative() {
+    let board = registered_board();
+    let text = board.text("sota.toml");
+    let text = text.replace(board.sota().to_str().unwrap(), "sota");
+    fs::write(board.file("sota.toml"), text).unwrap();
+    let mut command = board.bare_command();
+    command.args(["check", "--offline", "--sota-dir", "sota"]);
+    command.current_dir(board.path(""));
+    run(command).expect(0);
+}
