@@ -27,17 +27,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A page that can be answered.
-pub(super) trait Page: Template {
-    fn respond(&self, status: StatusCode) -> Result<Response, ErrorPage> {
-        Ok(html(
-            status,
-            self.render().map_err(|_| ErrorPage::broken())?,
-        ))
-    }
-}
-
-fn html(status: StatusCode, text: String) -> Response {
+pub(super) fn html(status: StatusCode, text: String) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY.as_str()),
