@@ -35,7 +35,7 @@ pub(super) async fn register(
         tracing::info!(?errors, "registration refused");
         Reply::json(StatusCode::BAD_REQUEST, json!({ "errors": errors }))
     })?;
-    let uuid = registration.uuid().to_owned();
+    let uuid = registration.uuid.clone();
     caller.may_register(&uuid)?;
     let outcome = registrar.register(registration).await?;
     tracing::info!(uuid, %caller, %outcome, "registration");

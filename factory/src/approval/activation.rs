@@ -31,6 +31,7 @@ pub(super) async fn show(
     visit: Visit,
     Query(CodeQuery { user_code }): Query<CodeQuery>,
 ) -> Result<Response, ErrorPage> {
+    let store = &approval.store;
     let Some(operator) = &visit.operator else {
         return visit.respond(StatusCode::OK, &login_page(&visit, &user_code, ""));
     };
@@ -38,15 +39,10 @@ pub(super) async fn show(
         return visit.respond(StatusCode::OK, &code_page(&visit, ""));
     }
     if !approval.codes.allows(operator) {
-        return Err(ErrorPage::slow_down());
+        return Err(ErrorPage::SLOW_DOWN);
     }
     let grant = match read_user_code(&user_code) {
-        Some(code) => {
-            approval
-                .store
-                .pending_grant(&code, Timestamp::now())
-                .await?
-        }
+        Some(code) => store.pending_grant(&code, Timestamp::now()).await?,
         None => None,
     };
     let Some(grant) = grant else {
@@ -56,7 +52,7 @@ pub(super) async fn show(
     let page = ConfirmPage {
         visit: &visit,
         factory: &approval.site.factory,
-        known: approval.store.name_of(&grant.client_id).await?,
+        known: store.name_of(&grant.client_id).await?,
         grant,
     };
     visit.respond(StatusCode::OK, &page)
@@ -92,41 +88,43 @@ pub(super) async fn login(
     Extension(peer): Extension<Peer>,
     Sent { visit, fields }: Sent<LoginForm>,
 ) -> Result<Response, ErrorPage> {
-    let LoginForm {
-        name,
-        password,
-        user_code,
-    } = fields;
-    let password = Password::new(password);
     let network = network(peer.address);
     // Both count, whatever the first one says.
     let allowed = [
         approval.networks.allows(network),
-        approval.names.allows(&name),
+        approval.names.allows(&fields.name),
     ];
     if allowed.contains(&false) {
         tracing::warn!(%network, "too many logins");
-        return Err(ErrorPage::slow_down());
+        return Err(ErrorPage::SLOW_DOWN);
     }
-    let hash = approval.store.password_hash(&name).await?;
-    if !approval.verifier.verify(password, hash).await {
+    let store = &approval.store;
+    let hash = store.password_hash(&fields.name).await?;
+    if !approval
+        .verifier
+        .verify(Password::new(fields.password), hash)
+        .await
+    {
         tracing::warn!(%network, "login failed");
         let page = LoginPage {
-            name: &name,
-            ..login_page(&visit, &user_code, "The name or the password is wrong.")
+            name: &fields.name,
+            ..login_page(
+                &visit,
+                &fields.user_code,
+                "The name or the password is wrong.",
+            )
         };
         return visit.respond(StatusCode::FORBIDDEN, &page);
     }
     approval.networks.forgive(network);
-    approval.names.forgive(&name);
-    tracing::info!(operator = name, "logged in");
+    approval.names.forgive(&fields.name);
+    tracing::info!(operator = fields.name, "logged in");
     // A new secret: the one from before the login may be known to somebody else.
-    let session = visit.renewed()?;
-    approval
-        .store
-        .begin_session(&session.secret, &name, Timestamp::now(), SESSION)
-        .await?;
-    let code = read_user_code(&user_code);
+    let session = Visit::anonymous(visit.secure)?;
+    let now = Timestamp::now();
+    let begun = store.begin_session(&session.secret, &fields.name, now, SESSION);
+    begun.await?;
+    let code = read_user_code(&fields.user_code);
     let query = code.map_or(String::new(), |code| format!("?user_code={code}"));
     session.redirect(&format!("/activate/{query}"))
 }
@@ -157,7 +155,7 @@ pub(super) async fn decide(
         return visit.respond(StatusCode::FORBIDDEN, &page);
     };
     if !approval.codes.allows(operator) {
-        return Err(ErrorPage::slow_down());
+        return Err(ErrorPage::SLOW_DOWN);
     }
     let approved = decision == Decision::Approve;
     let decided = match read_user_code(&user_code) {
@@ -187,5 +185,5 @@ pub(super) async fn logout(
     Sent { visit, .. }: Sent<()>,
 ) -> Result<Response, ErrorPage> {
     approval.store.end_session(&visit.secret).await?;
-    visit.renewed()?.redirect("/activate/")
+    Visit::anonymous(visit.secure)?.redirect("/activate/")
 }

@@ -35,7 +35,7 @@ pub(super) struct Visit {
     /// The browser does not have this secret yet.
     new: bool,
     /// The cookie is for HTTPS only.
-    secure: bool,
+    pub(super) secure: bool,
 }
 
 impl FromRequestParts<Arc<Approval>> for Visit {
@@ -71,11 +71,6 @@ impl Visit {
         })
     }
 
-    /// The same visitor with a new secret and without a session.
-    pub(super) fn renewed(&self) -> Result<Self, Error> {
-        Self::anonymous(self.secure)
-    }
-
     /// The token in our forms: it follows from the cookie, and the cookie does not follow from it.
     pub(super) fn form_token(&self) -> String {
         Secret::presented(format!("form:{}", self.secret.expose())).digest()
@@ -87,7 +82,7 @@ impl Visit {
         if !self.new && bool::from(ours.as_bytes().ct_eq(token.as_bytes())) {
             return Ok(());
         }
-        Err(ErrorPage::stale_form())
+        Err(ErrorPage::STALE_FORM)
     }
 
     /// A page, with the cookie if the browser needs it.
@@ -96,7 +91,7 @@ impl Visit {
         status: StatusCode,
         page: &impl Template,
     ) -> Result<Response, ErrorPage> {
-        let response = html(status, page.render().map_err(|_| ErrorPage::broken())?);
+        let response = html(status, page.render().map_err(|_| ErrorPage::BROKEN)?);
         if self.new {
             return self.with_cookie(response);
         }
@@ -116,7 +111,7 @@ impl Visit {
             "{COOKIE_NAME}={secret}; Path=/activate; Max-Age={seconds}; HttpOnly; \
              SameSite=Strict{secure}"
         );
-        let cookie = cookie.parse().map_err(|_| ErrorPage::broken())?;
+        let cookie = cookie.parse().map_err(|_| ErrorPage::BROKEN)?;
         response.headers_mut().insert(SET_COOKIE, cookie);
         Ok(response)
     }

@@ -60,25 +60,21 @@ impl Gateway {
             created_at: Timestamp::now(),
         };
         let found = self.store.find(&device.uuid, &device.public_key_sha256);
-        let standing = match found.await? {
-            Some(standing) => standing,
-            None => {
-                let issued = None;
-                let entry = Entry { device, issued };
-                let Some(standing) = self.store.enter(&entry).await? else {
-                    tracing::info!(
-                        uuid = entry.device.uuid,
-                        "device registered by its first request"
-                    );
-                    return Ok(entry.device);
-                };
-                standing
-            }
-        };
+        let mut standing = found.await?;
+        let issued = None;
+        let entry = Entry { device, issued };
+        if standing.is_none() {
+            standing = self.store.enter(&entry).await?;
+        }
         match standing {
-            Standing::Known(known) => Ok(known.device),
-            Standing::OtherKey => Err(refused("the device is registered with another key")),
-            Standing::Denied => Err(refused("the device is denied")),
+            None => {
+                let uuid = &entry.device.uuid;
+                tracing::info!(uuid, "device registered by its first request");
+                Ok(entry.device)
+            }
+            Some(Standing::Known(known)) => Ok(known.device),
+            Some(Standing::OtherKey) => Err(refused("the device is registered with another key")),
+            Some(Standing::Denied) => Err(refused("the device is denied")),
         }
     }
 }

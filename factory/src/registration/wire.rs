@@ -15,7 +15,7 @@ use crate::site::is_identifier;
 /// way to one than [`Registration::read`].
 #[derive(Debug)]
 pub(crate) struct Registration {
-    pub(super) uuid: String,
+    pub(crate) uuid: String,
     pub(super) name: String,
     pub(super) group: Option<String>,
     pub(super) csr: DeviceCsr,
@@ -106,10 +106,6 @@ impl Registration {
             }
             _ => Err(form.errors),
         }
-    }
-
-    pub(crate) fn uuid(&self) -> &str {
-        &self.uuid
     }
 }
 

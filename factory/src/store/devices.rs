@@ -1,11 +1,9 @@
 //! Registered and denied devices.
 
 use serde::Serialize;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{FromRow, Sqlite};
+use sqlx::FromRow;
 
-use super::database::Store;
+use super::database::{Statement, Store};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -51,7 +49,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// A statement with this entry as $1 to $11, in the order of [`COLUMNS`].
-    fn bind<'q>(&'q self, statement: &'q str) -> Query<'q, Sqlite, SqliteArguments<'q>> {
+    fn bind<'q>(&'q self, statement: &'q str) -> Statement<'q> {
         let (device, issued) = (&self.device, self.issued.as_ref());
         sqlx::query(statement)
             .bind(&device.uuid)
@@ -127,10 +125,8 @@ impl Store {
     /// Looks a device up; `None` if its UUID was never seen.
     pub(crate) async fn find(&self, uuid: &str, key: &str) -> Result<Option<Standing>, Error> {
         let query = format!("SELECT {COLUMNS} FROM devices WHERE uuid = $1");
-        let row: Option<Row> = sqlx::query_as(&query)
-            .bind(uuid)
-            .fetch_optional(&self.pool)
-            .await?;
+        let query = sqlx::query_as(&query).bind(uuid);
+        let row: Option<Row> = query.fetch_optional(&self.pool).await?;
         Ok(row.map(|row| row.standing(key)))
     }
 
@@ -142,13 +138,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL) \
              ON CONFLICT (uuid) DO NOTHING"
         );
-        if entry
-            .bind(&query)
-            .execute(&self.pool)
-            .await?
-            .rows_affected()
-            == 1
-        {
+        if self.change(entry.bind(&query)).await? == 1 {
             return Ok(None);
         }
         // Rows are never removed, so the one that was in the way is still there.
@@ -159,12 +149,10 @@ impl Store {
     /// Brings the entry of a device that registers again up to date; false if it was deleted, or
     /// another key took its place, in the meantime.
     pub(crate) async fn update(&self, entry: &Entry) -> Result<bool, Error> {
-        let query = entry.bind(
-            "UPDATE devices SET name = $2, factory = $3, device_group = $4, hardware_id = $5, \
+        let query = "UPDATE devices SET name = $2, factory = $3, device_group = $4, hardware_id = $5, \
              production = $6, certificate_pem = $9, issuer_pem = $10, certificate_ends = $11 \
-             WHERE uuid = $1 AND public_key_sha256 = $7 AND deleted_at IS NULL",
-        );
-        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+             WHERE uuid = $1 AND public_key_sha256 = $7 AND deleted_at IS NULL";
+        Ok(self.change(entry.bind(query)).await? == 1)
     }
 
     /// The name of a device, deleted or not.
@@ -186,12 +174,8 @@ impl Store {
     pub(crate) async fn delete(&self, uuid: &str) -> Result<(), Error> {
         let query = "UPDATE devices SET deleted_at = $1, certificate_pem = NULL, \
              issuer_pem = NULL, certificate_ends = NULL WHERE uuid = $2 AND deleted_at IS NULL";
-        let deleted = sqlx::query(query)
-            .bind(Timestamp::now())
-            .bind(uuid)
-            .execute(&self.pool)
-            .await?;
-        if deleted.rows_affected() == 0 {
+        let query = sqlx::query(query).bind(Timestamp::now()).bind(uuid);
+        if self.change(query).await? == 0 {
             return Err(Error::NoDevice(uuid.into()));
         }
         Ok(())
@@ -228,7 +212,10 @@ mod tests {
         let one = entry("one", "key");
         assert_eq!(store.find("one", "key").await.unwrap(), None);
         assert_eq!(store.enter(&one).await.unwrap(), None);
-        assert_eq!(store.devices().await.unwrap(), [one.device.clone()]);
+        assert_eq!(
+            store.devices().await.unwrap(),
+            std::slice::from_ref(&one.device)
+        );
         let known = Standing::Known(Box::new(entry("one", "key")));
         assert_eq!(store.enter(&one).await.unwrap(), Some(known));
         let other = store.enter(&entry("one", "other")).await.unwrap();
