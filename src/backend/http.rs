@@ -21,7 +21,6 @@ mod timing;
 mod trust;
 mod verifier;
 
-use failure::Asker;
 use proxy::Proxies;
 use timing::Turn;
 
@@ -66,7 +65,6 @@ pub(crate) struct Client {
     turn: Turn,
     timeouts: Timeouts,
     proxies: Proxies,
-    asker: Asker,
     // Runs on the thread that asks; there until it is dropped.
     runtime: Option<Runtime>,
 }
@@ -115,7 +113,6 @@ impl Client {
             turn,
             timeouts,
             proxies,
-            asker: Asker::who_trusts(trust),
             runtime: Some(runtime),
         })
     }
@@ -162,10 +159,8 @@ impl Client {
             .turn
             .wait(read, deadline, builder.headers(headers).send())
             .await
-            .map_err(|late| NoAnswer::late(self.asker, url, late))?
-            .map_err(|cause| {
-                NoAnswer::failed(self.asker, url, cause, self.proxies.on_the_way(url))
-            })?;
+            .map_err(|late| NoAnswer::late(url, late))?
+            .map_err(|cause| NoAnswer::failed(url, cause, self.proxies.on_the_way(url)))?;
         let text = |name| {
             let value = response.headers().get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())

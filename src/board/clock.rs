@@ -24,20 +24,16 @@ pub(crate) fn now() -> u64 {
 pub(crate) fn doubt(now: u64, built: u64) -> Option<String> {
     (now < built).then(|| {
         format!(
-            "this device's clock says {}, which is before this program was built ({}): set it",
+            "this device's clock says {}, which is before this program was built ({}): set it, \
+             or give --wait-clock SECS",
             date(now),
             date(built)
         )
     })
 }
 
-/// What is wrong with this device's clock, if it is certain, for a command that can wait.
+/// What is wrong with this device's clock, if it is certain.
 pub(crate) fn doubt_now() -> Option<String> {
-    doubt_without_waiting().map(|doubt| format!("{doubt}, or give --wait-clock SECS"))
-}
-
-/// The same for a command that cannot.
-pub(crate) fn doubt_without_waiting() -> Option<String> {
     doubt(now(), build_epoch())
 }
 

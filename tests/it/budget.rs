@@ -65,6 +65,9 @@ fn cost(factory: &Factory, host: &str) -> Cost {
     }
 }
 
+/// What loading a build with assertions costs more, as it needs libgcc and looks at what it closes.
+const DEBUG: usize = if cfg!(debug_assertions) { 20 } else { 0 };
+
 #[test]
 fn a_registration() {
     for (factory, most) in [(Factory::new(), 250), (Factory::plain(), 220)] {
@@ -76,7 +79,7 @@ fn a_registration() {
             directory,
         } = cost(&factory, "127.0.0.1");
         assert!(
-            (100..=most).contains(&calls),
+            (100..=most + DEBUG).contains(&calls),
             "{calls} system calls of {most}"
         );
         assert!((1..=10).contains(&flushes), "{flushes} flushes");

@@ -5,13 +5,13 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use reqwest::Url;
-use rustls::AlertDescription as Alert;
 
 use super::timing::Late;
-use super::trust::Trust;
 use crate::error::{Error, Kind};
 
 mod tls;
+
+pub(crate) use tls::TlsFailure;
 
 /// What an operation comes to that its limit ended.
 const TIMED_OUT: &str = "operation timed out";
@@ -30,62 +30,19 @@ pub(crate) struct NoAnswer {
     pub tls: Option<TlsFailure>,
 }
 
-/// Whose certificate TLS does not take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TlsFailure {
-    /// Ours, and why the server says so.
-    Ours(&'static str),
-    /// The server's, by the clock.
-    ServersByClock,
-    /// The server's.
-    Servers,
-}
-
-/// Which command asks: a hint names only what that one takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asker {
-    /// A registration: the backend, or the authorisation server.
-    Registration,
-    /// `check`: the Device Gateway.
-    Check,
-}
-
-impl Asker {
-    /// Only the gateway is verified by the registration's own roots.
-    pub(super) fn who_trusts(trust: &Trust) -> Self {
-        match trust {
-            Trust::System | Trust::File(_) => Self::Registration,
-            Trust::Roots(_) => Self::Check,
-        }
-    }
-
-    fn network(self) -> &'static str {
-        match self {
-            Self::Registration => {
-                "check the network, DEVICE_API and https_proxy, then run this again"
-            }
-            Self::Check => "check the network and https_proxy, then run this again",
-        }
-    }
-}
-
 impl NoAnswer {
     /// The client failed before an answer began, perhaps on the way through `proxy`.
-    pub(super) fn failed(
-        asker: Asker,
-        url: &Url,
-        cause: reqwest::Error,
-        proxy: Option<String>,
-    ) -> Self {
-        let tls = tls_failure(&cause);
+    pub(super) fn failed(url: &Url, cause: reqwest::Error, proxy: Option<String>) -> Self {
+        let found = find_tls_error(&cause);
+        let tls = found.and_then(tls::whose);
         if !(cause.is_connect() || cause.is_builder()) {
             let (late, cause) = (cause.is_timeout(), innermost(cause));
             return Self {
                 tls,
-                ..Self::unanswered(url, true, late, cause, asker.network())
+                ..Self::unanswered(url, true, late, cause)
             };
         }
-        if let Some(trouble) = find_tls_error(&cause).and_then(|error| tls::explain(error, asker)) {
+        if let Some(trouble) = found.and_then(tls::explain) {
             let tls::Trouble { kind, words, hint } = trouble;
             let error = Error::new(kind, format!("cannot connect to {}", shown(url)))
                 .because(words.unwrap_or_else(|| innermost(cause)))
@@ -96,10 +53,10 @@ impl NoAnswer {
                 tls,
             };
         }
-        let Some(proxy) = proxy.filter(|_| find_tls_error(&cause).is_none()) else {
+        let Some(proxy) = proxy.filter(|_| found.is_none()) else {
             return Self {
                 tls,
-                ..Self::unanswered(url, false, false, innermost(cause), asker.network())
+                ..Self::unanswered(url, false, false, innermost(cause))
             };
         };
         let way = format!(
@@ -115,18 +72,11 @@ impl NoAnswer {
     }
 
     /// No answer began in time.
-    pub(super) fn late(asker: Asker, url: &Url, late: Late) -> Self {
-        let connected = late != Late::Connection;
-        Self::unanswered(url, connected, true, TIMED_OUT.to_owned(), asker.network())
+    pub(super) fn late(url: &Url, late: Late) -> Self {
+        Self::unanswered(url, late != Late::Connection, true, TIMED_OUT.to_owned())
     }
 
-    fn unanswered(
-        url: &Url,
-        connected: bool,
-        late: bool,
-        cause: String,
-        hint: &'static str,
-    ) -> Self {
+    fn unanswered(url: &Url, connected: bool, late: bool, cause: String) -> Self {
         let url = shown(url);
         let message = match (connected, late) {
             (false, _) => format!("cannot connect to {url}"),
@@ -134,7 +84,9 @@ impl NoAnswer {
             (true, false) => format!("the connection to {url} broke before an answer came"),
         };
         Self {
-            error: temporary(message).because(cause).hint(hint),
+            error: temporary(message)
+                .because(cause)
+                .hint("check the network, DEVICE_API and https_proxy, then run this again"),
             may_have_arrived: connected,
             tls: None,
         }
@@ -200,33 +152,6 @@ fn innermost(error: reqwest::Error) -> String {
         words.push_str("...");
     }
     words
-}
-
-/// With TLS 1.3 a server judges our certificate after we took the handshake for finished.
-fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
-    use rustls::CertificateError as Reason;
-    Some(match find_tls_error(error)? {
-        rustls::Error::InvalidCertificate(
-            Reason::Expired
-            | Reason::ExpiredContext { .. }
-            | Reason::NotValidYet
-            | Reason::NotValidYetContext { .. },
-        ) => TlsFailure::ServersByClock,
-        rustls::Error::InvalidCertificate(_) => TlsFailure::Servers,
-        rustls::Error::AlertReceived(alert) => TlsFailure::Ours(match alert {
-            Alert::UnknownCA => "it does not know the CA that signed it",
-            Alert::CertificateExpired => "it says that it is expired",
-            Alert::CertificateRevoked => "it says that it is revoked",
-            Alert::DecryptError => "it cannot verify a signature",
-            Alert::CertificateRequired | Alert::NoCertificate => "it says that it got none",
-            Alert::AccessDenied => "it denies access",
-            Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown => {
-                "it finds it bad"
-            }
-            _ => return None,
-        }),
-        _ => return None,
-    })
 }
 
 fn find_tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

@@ -3,9 +3,19 @@
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription as Alert, CertificateError as Reason, Error as TlsError};
 
-use super::Asker;
 use crate::board::clock;
 use crate::error::Kind;
+
+/// Whose certificate TLS does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsFailure {
+    /// Ours, and why the server says so.
+    Ours(&'static str),
+    /// The server's, by the clock.
+    ServersByClock,
+    /// The server's.
+    Servers,
+}
 
 /// Why a server is none for us.
 pub(super) struct Trouble {
@@ -18,9 +28,9 @@ pub(super) struct Trouble {
 }
 
 /// Explains a server's certificate that is not taken, and a handshake that nobody can end.
-pub(super) fn explain(error: &TlsError, asker: Asker) -> Option<Trouble> {
+pub(super) fn explain(error: &TlsError) -> Option<Trouble> {
     match error {
-        TlsError::InvalidCertificate(reason) => Some(certificate(reason, asker)),
+        TlsError::InvalidCertificate(reason) => Some(certificate(reason)),
         // The server may have nothing to offer now: it is asked again.
         TlsError::PeerIncompatible(_)
         | TlsError::AlertReceived(
@@ -37,7 +47,7 @@ pub(super) fn explain(error: &TlsError, asker: Asker) -> Option<Trouble> {
     }
 }
 
-fn certificate(reason: &Reason, asker: Asker) -> Trouble {
+fn certificate(reason: &Reason) -> Trouble {
     let final_with = |hint: &str| Trouble {
         kind: Kind::Configuration,
         words: None,
@@ -56,7 +66,7 @@ fn certificate(reason: &Reason, asker: Asker) -> Trouble {
         Reason::NotValidYetContext { time, not_before } => Trouble {
             kind: Kind::Temporary,
             words: dates(time, "is valid from", not_before),
-            hint: clock_hint(asker),
+            hint: clock_hint(),
         },
         Reason::ExpiredContext { time, not_after } => Trouble {
             kind: if clock::doubt_now().is_some() {
@@ -65,18 +75,12 @@ fn certificate(reason: &Reason, asker: Asker) -> Trouble {
                 Kind::Configuration
             },
             words: dates(time, "expired on", not_after),
-            hint: clock_hint(asker),
+            hint: clock_hint(),
         },
-        Reason::UnknownIssuer => final_with(match asker {
-            Asker::Registration => {
-                "give --ca-file FILE with the CA that signed the server's certificate, or set \
-                 SSL_CERT_FILE"
-            }
-            Asker::Check => {
-                "root.crt must hold the CA that signed the server's certificate: another server \
-                 may be in the way, or the device must be registered again (--force 1)"
-            }
-        }),
+        Reason::UnknownIssuer => final_with(
+            "give --ca-file FILE with the CA that signed the server's certificate, or set \
+             SSL_CERT_FILE",
+        ),
         Reason::NotValidForNameContext { presented, .. } if presented.is_empty() => final_with(
             "the server's certificate has a name in its CN only: it must have a subjectAltName",
         ),
@@ -91,10 +95,34 @@ fn certificate(reason: &Reason, asker: Asker) -> Trouble {
     }
 }
 
-fn clock_hint(asker: Asker) -> String {
-    let doubt = match asker {
-        Asker::Registration => clock::doubt_now(),
-        Asker::Check => clock::doubt_without_waiting(),
-    };
-    doubt.unwrap_or_else(|| "the device's clock may be wrong: compare it with date -u".to_owned())
+fn clock_hint() -> String {
+    clock::doubt_now()
+        .unwrap_or_else(|| "the device's clock may be wrong: compare it with date -u".to_owned())
+}
+
+/// Whose certificate an error is about. With TLS 1.3 a server judges ours after we took the handshake
+/// for finished.
+pub(super) fn whose(error: &TlsError) -> Option<TlsFailure> {
+    Some(match error {
+        TlsError::InvalidCertificate(
+            Reason::Expired
+            | Reason::ExpiredContext { .. }
+            | Reason::NotValidYet
+            | Reason::NotValidYetContext { .. },
+        ) => TlsFailure::ServersByClock,
+        TlsError::InvalidCertificate(_) => TlsFailure::Servers,
+        TlsError::AlertReceived(alert) => TlsFailure::Ours(match alert {
+            Alert::UnknownCA => "it does not know the CA that signed it",
+            Alert::CertificateExpired => "it says that it is expired",
+            Alert::CertificateRevoked => "it says that it is revoked",
+            Alert::DecryptError => "it cannot verify a signature",
+            Alert::CertificateRequired | Alert::NoCertificate => "it says that it got none",
+            Alert::AccessDenied => "it denies access",
+            Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown => {
+                "it finds it bad"
+            }
+            _ => return None,
+        }),
+        _ => return None,
+    })
 }
