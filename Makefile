@@ -121,4 +121,4 @@ install-files:
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/zsh/site-functions packaging/generated/_lmp-device-register
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/fish/vendor_completions.d packaging/generated/lmp-device-register.fish
 	install -D -m 644 packaging/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/lmp-device-register.conf
-	install -d -m 700 $(DESTDIR)$(SYSCONFDIR)/lmp-device-register
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/lmp-device-register

@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod authorisation;
+pub(crate) mod censor;
 pub(crate) mod device_api;
 pub(crate) mod grant;
 pub(crate) mod http;

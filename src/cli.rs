@@ -18,7 +18,7 @@ use output::Output;
 
 /// Runs a command line, the program's name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    process::forbid_core_dumps();
+    process::hide_memory();
     let mut line = match args::parse(words) {
         Ok(line) => line,
         Err(error) => {
@@ -34,13 +34,19 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let typed = Options::typed(&mut line);
     let mut output = Output {
         json: typed.common.json == Some(true),
+        has_failure: false,
     };
     let mut reporter = Reporter::new(typed.common.verbose == Some(true));
-    let done = settings::with_files(typed).and_then(|sources| {
+    // What `check` is told is where to look, and the default is nearly always right.
+    let files_needed = !matches!(line.command, Some(Command::Check(_)));
+    let done = settings::with_files(typed, files_needed).and_then(|(sources, warnings)| {
         // A configuration file may have asked for JSON.
         output.json = sources.is_on(|o| &o.common.json);
         reporter = Reporter::new(sources.is_on(|o| &o.common.verbose));
-        carry_out(line.command, sources, output, &reporter)
+        for warning in &warnings {
+            reporter.warn(warning);
+        }
+        carry_out(line.command, sources, warnings, &mut output, &reporter)
     });
     match done {
         Ok(()) => 0,
@@ -55,7 +61,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn carry_out(
     command: Option<Command>,
     sources: Sources,
-    output: Output,
+    warnings: Vec<String>,
+    output: &mut Output,
     reporter: &Reporter,
 ) -> Result<()> {
     match command {
@@ -63,30 +70,26 @@ fn carry_out(
             let (auto, dry_run) = (command.is_some(), sources.typed().register.dry_run);
             let settings = settings::of_registration(sources, auto)?;
             if dry_run {
-                return rehearse(&settings, output, reporter);
+                return rehearse(&settings, *output, reporter);
             }
             let wait = if auto {
                 Wait::OnlyQueue
             } else {
                 Wait::ForStart
             };
-            register_device(&settings, wait, output, reporter)
+            register_device(&settings, wait, warnings, *output, reporter)
         }
         Some(Command::Check(CheckArgs { offline })) => {
             let timeouts = settings::timeouts(&sources);
             let health = check::check(&settings::sota_dir(&sources), offline, timeouts);
-            let (device, warnings) = health.verdict()?;
-            for warning in &warnings {
-                reporter.warn(warning);
-            }
-            output.health(&device, &warnings);
-            Ok(())
+            output.health(&health, &warnings);
+            health.failure.map_or(Ok(()), Err)
         }
         Some(Command::Unregister(UnregisterArgs {
             yes, keep_token, ..
         })) => {
-            let removed = unregister::unregister(sources, yes, keep_token)?;
-            output.unregistered(&removed);
+            let unregistered = unregister::unregister(sources, yes, keep_token)?;
+            output.unregistered(unregistered.as_ref());
             Ok(())
         }
     }
@@ -108,6 +111,7 @@ fn rehearse(settings: &Settings, output: Output, reporter: &Reporter) -> Result<
 fn register_device(
     settings: &Settings,
     wait: Wait,
+    mut warnings: Vec<String>,
     output: Output,
     reporter: &Reporter,
 ) -> Result<()> {
@@ -120,13 +124,12 @@ fn register_device(
         reporter.detail(&format!("{name} = {value:?} ({origin})"));
     }
     let registered = register::register(settings, reporter)?;
-    let mut warnings = Vec::new();
     if settings.start_daemon {
         reporter.detail(&format!("Starting {}", settings.update_client));
-        warnings.extend(update_client::start(settings.update_client, wait).err());
-    }
-    for warning in &warnings {
-        reporter.warn(warning);
+        if let Err(warning) = update_client::start(settings.update_client, wait) {
+            reporter.warn(&warning);
+            warnings.push(warning);
+        }
     }
     output.registered(&registered, &warnings);
     Ok(())

@@ -31,7 +31,7 @@ pub enum Kind {
     Temporary,
     /// The backend refused for good, or spoke no language we know (76, `EX_PROTOCOL`).
     Refused,
-    /// 401, 403, or the person said no (77, `EX_NOPERM`).
+    /// 401, 403, a PIN that is wrong or locked, or the person said no (77, `EX_NOPERM`).
     Unauthorised,
     /// A setting, or a registration on this device, is missing or wrong (78, `EX_CONFIG`).
     Configuration,

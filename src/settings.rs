@@ -16,6 +16,7 @@ mod resolve;
 mod resolver;
 mod secrets;
 mod token;
+mod words;
 mod wrapper;
 
 pub(crate) use build::{BUILD, update_client};

@@ -6,33 +6,22 @@ mod grants;
 mod html;
 mod page;
 mod password;
+mod state;
 mod user_code;
 mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::{get, post};
 
-pub(crate) use activation::Guard;
-pub(crate) use grants::Grants;
 pub use password::Password;
 pub(crate) use password::hash as hash_password;
+pub(crate) use state::Approval;
 pub(crate) use user_code::normalise as read_user_code;
 
-use crate::site::Site;
-use crate::store::Store;
-
 /// Routes of the device grant and of the page.
-pub(crate) fn router<S>() -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Store: FromRef<S>,
-    Arc<Site>: FromRef<S>,
-    Arc<Grants>: FromRef<S>,
-    Arc<Guard>: FromRef<S>,
-{
+pub(crate) fn router(approval: Approval) -> Router {
     Router::new()
         .route("/oauth/authorization/device/", post(grants::authorize))
         .route("/oauth/authorization/device", post(grants::authorize))
@@ -43,4 +32,5 @@ where
         .route("/activate/login", post(activation::login))
         .route("/activate/decide", post(activation::decide))
         .route("/activate/logout", post(activation::logout))
+        .with_state(Arc::new(approval))
 }

@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 /// The factory in a data directory. Use and drop it outside of async code.
 #[derive(Debug)]
 pub struct Factory {
-    store: Store,
-    runtime: Runtime,
+    pub(crate) store: Store,
+    pub(crate) runtime: Runtime,
 }
 
 impl Factory {
@@ -26,11 +26,7 @@ impl Factory {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::Runtime)?;
         let store = runtime.block_on(Store::open(&DataDir::new(data_dir)))?;
-        Ok(Self::new(store, runtime))
-    }
-
-    pub(crate) fn new(store: Store, runtime: Runtime) -> Self {
-        Self { store, runtime }
+        Ok(Self { store, runtime })
     }
 
     /// The registered devices, oldest first.

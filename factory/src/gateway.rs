@@ -8,29 +8,21 @@ mod tuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::from_extractor_with_state;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 
-pub(crate) use tuf::TufRoot;
+pub(crate) use admission::Gateway;
+pub(crate) use tuf::open as open_tuf_root;
 
 use crate::http::reply::no_such_path;
-use crate::site::Site;
-use crate::store::Store;
-
-use admission::Admitted;
 
 /// Events and hardware lists are the longest that a device sends.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Routes of the gateway; whoever is not admitted does not even learn which there are.
-pub(crate) fn router<S>(state: S) -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Store: FromRef<S>,
-    Arc<Site>: FromRef<S>,
-    TufRoot: FromRef<S>,
-{
+pub(crate) fn router(gateway: Gateway) -> Router {
+    let gateway = Arc::new(gateway);
     Router::new()
         .route("/repo/1.root.json", get(check_in::tuf_root))
         .route("/device", get(check_in::device))
@@ -41,5 +33,6 @@ where
         .route("/events", post(check_in::report))
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_extractor_with_state::<Admitted, S>(state))
+        .layer(from_fn_with_state(gateway.clone(), admission::admit))
+        .with_state(gateway)
 }

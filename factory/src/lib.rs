@@ -1,13 +1,13 @@
 //! The factory side of `lmp-device-register`: a factory's PKI, the API where devices register, and the
 //! Device Gateway where they check in.
 //!
-//! A registration's way: `http` takes the connection and asks who is calling, `api` reads the body into
+//! A registration's way: `http` takes the connection, `api` asks who is calling and reads the body into
 //! a `registration`, which has `pki` sign the CSR, enters the device through `store` and writes its
 //! configuration. `gateway` admits devices by the certificate that they prove. A device without a token
 //! asks `approval` for one, and a person decides. `server` starts and stops all of it; `factory` is what
 //! commands do without it.
 //!
-//! The rooms from top to bottom, of which each imports only from those behind it: `server`, `app`, `api`,
+//! The rooms from top to bottom, of which each imports only from those behind it: `server`, `api`,
 //! `factory`, `approval`, `gateway`, `registration`, `http`, `pki`, `store`, `data_dir`, `site`,
 //! `time`, `secret`, `error`.
 //!
@@ -20,7 +20,6 @@
 //! ```
 
 mod api;
-mod app;
 mod approval;
 mod data_dir;
 mod error;

@@ -13,14 +13,14 @@ mod pem;
 mod profile;
 mod subject;
 
-pub(crate) use authority::{Identity, Pki};
+pub(crate) use authority::Pki;
 #[cfg(test)]
 pub(crate) use csr::tests::csr;
 pub(crate) use csr::{CsrError, DeviceCsr, read_peer};
 pub(crate) use issue::Ca;
 #[cfg(test)]
 pub(crate) use key::Key;
-pub(crate) use pem::to_pem;
+pub(crate) use pem::{Identity, to_pem};
 pub(crate) use profile::Profile;
 #[cfg(test)]
 pub(crate) use subject::Subject;

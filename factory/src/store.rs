@@ -13,5 +13,5 @@ mod upgrade;
 
 pub(crate) use database::Store;
 pub use devices::Device;
-pub(crate) use devices::{Entry, Issued, Known, KnownName, Standing};
+pub(crate) use devices::{Entry, Issued, KnownName, Standing};
 pub(crate) use grants::{NewGrant, PendingGrant, Poll};

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{Error as _, MapAccess, Visitor};
 
+use super::censor::Censor;
 use crate::error::{Error, Flaw, Result};
 use crate::key::certificate::{DeviceCertificate, check_roots};
 use crate::sota::files::{ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, FileName, ROOT};
@@ -29,11 +30,14 @@ pub struct Expected<'a> {
 
 /// The body of a 201: nobody has looked at it yet.
 #[derive(Debug)]
-pub(crate) struct Untrusted(Vec<u8>);
+pub(crate) struct Untrusted {
+    body: Vec<u8>,
+    censor: Censor,
+}
 
 impl Untrusted {
-    pub(super) fn new(body: Vec<u8>) -> Self {
-        Self(body)
+    pub(super) fn new(body: Vec<u8>, censor: Censor) -> Self {
+        Self { body, censor }
     }
 
     /// [`verify`]s it.
@@ -41,7 +45,7 @@ impl Untrusted {
     /// # Errors
     /// [`crate::error::Kind::Answer`] with the first thing that is wrong.
     pub(crate) fn verify(self, expected: Expected<'_>) -> Result<Verified> {
-        verify(&self.0, expected)
+        verify(&self.body, expected).map_err(|error| self.censor.clean_error(error))
     }
 }
 

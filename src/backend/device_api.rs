@@ -7,7 +7,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 
 use super::answer::Untrusted;
-use super::http::{Answer, Client, NoAnswer, Request};
+use super::censor::Censor;
+use super::http::{Answer, Client, NoAnswer, Request, shown};
 use super::retry::{Attempt, Retry};
 use super::wire::{RegistrationRequest, answered};
 use crate::error::{Error, Kind, Result};
@@ -67,7 +68,7 @@ impl DeviceApi<'_> {
                     .hint("run this again later"),
                     answer.pause,
                 ),
-                Err(NoAnswer { error, .. }) => Attempt::Again(error, None),
+                Err(nobody) => nobody.into(),
             }
         })
     }
@@ -99,12 +100,9 @@ impl DeviceApi<'_> {
                 *backend_may_know |= matches!(answer.status, 200..=299 | 500..=599);
                 self.judge(answer, *backend_may_know)
             }
-            Err(NoAnswer {
-                error,
-                may_have_arrived,
-            }) => {
-                *backend_may_know |= may_have_arrived;
-                Attempt::Again(error, None)
+            Err(nobody) => {
+                *backend_may_know |= nobody.may_have_arrived;
+                nobody.into()
             }
         }
     }
@@ -133,15 +131,13 @@ impl DeviceApi<'_> {
             body,
             truncated,
         } = answer;
-        let error = |kind| {
-            let said = self.without_token(&body);
-            Error::new(kind, answered("backend", status, said.as_bytes()))
-        };
+        let censor = Censor::of_headers(&self.headers);
+        let error = |kind| Error::new(kind, answered("backend", status, &body, &censor));
         match status {
             201 if truncated => {
                 Attempt::Failed(Error::answer("the backend's answer is larger than 1 MiB"))
             }
-            201 => Attempt::Done(Outcome::Signed(Untrusted::new(body))),
+            201 => Attempt::Done(Outcome::Signed(Untrusted::new(body, censor))),
             200..=299 => Attempt::Failed(
                 error(Kind::Answer)
                     .hint("201 was expected: check DEVICE_API and any proxy or portal"),
@@ -149,7 +145,7 @@ impl DeviceApi<'_> {
             300..=399 => Attempt::Failed(error(Kind::Refused).hint(match location {
                 Some(location) => format!(
                     "the token is not sent elsewhere; if {:?} is right, set DEVICE_API to it",
-                    self.without_token(location.as_bytes())
+                    censor.clean(&location)
                 ),
                 None => "check DEVICE_API".to_owned(),
             })),
@@ -159,8 +155,8 @@ impl DeviceApi<'_> {
                 ))
             }
             404 => Attempt::Failed(error(Kind::Refused).hint(format!(
-                "check DEVICE_API, which is used verbatim: {:?}",
-                self.url.as_str()
+                "check DEVICE_API, which is used verbatim: {}",
+                shown(self.url)
             ))),
             409 => Attempt::Done(Outcome::Exists(Failure {
                 error: error(Kind::Refused),
@@ -171,19 +167,5 @@ impl DeviceApi<'_> {
             500..=599 => Attempt::Failed(error(Kind::Temporary).hint("run this again later")),
             _ => Attempt::Failed(error(Kind::Refused)),
         }
-    }
-
-    /// What a server said, for people: if it says the token back, that is left out.
-    fn without_token(&self, said: &[u8]) -> String {
-        // Shorter words of a header are no secret and may be part of any text.
-        const SHORTEST: usize = 8;
-        let text = String::from_utf8_lossy(said).into_owned();
-        self.headers
-            .values()
-            .filter(|value| value.is_sensitive())
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(str::split_whitespace)
-            .filter(|secret| secret.len() >= SHORTEST)
-            .fold(text, |text, secret| text.replace(secret, "[secret]"))
     }
 }

@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use zeroize::Zeroizing;
 
+use super::censor::Censor;
 use super::http::{Answer, Client, NoAnswer, Request};
 use super::retry::{Attempt, Retry};
 use crate::error::{Error, Kind, Result};
@@ -109,9 +110,9 @@ impl DeviceGrant<'_> {
         Retry::new(self.retry_for, self.reporter).persist(|| {
             let answer = match self.post(&url, &form) {
                 Ok(answer) => answer,
-                Err(NoAnswer { error, .. }) => return Attempt::Again(error, None),
+                Err(nobody) => return nobody.into(),
             };
-            let error = || refusal(answer.status, &answer.body);
+            let error = || refusal(answer.status, &answer.body, &Censor::default());
             match answer.status {
                 200 => invitation(&answer.body).map_or_else(Attempt::Failed, Attempt::Done),
                 429 | 502..=504 => Attempt::Again(error(), answer.pause),

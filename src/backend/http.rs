@@ -1,6 +1,7 @@
 //! The one HTTP client: connections, time and size limits. Blocks whoever asks; the runtime that it
 //! needs for that is seen by nobody else. Never decides what an answer means: who asks does.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
@@ -14,13 +15,17 @@ use crate::board::clock;
 use crate::error::{Error, Kind, Result};
 
 mod failure;
+mod proxy;
 mod retry_after;
 mod timing;
 mod trust;
+mod verifier;
 
+use failure::Asker;
+use proxy::Proxies;
 use timing::Turn;
 
-pub(crate) use failure::NoAnswer;
+pub(crate) use failure::{NoAnswer, TlsFailure, shown};
 pub(crate) use timing::Timeouts;
 pub(crate) use trust::{ClientIdentity, Trust};
 
@@ -60,6 +65,8 @@ pub(crate) struct Client {
     connections: reqwest::Client,
     turn: Turn,
     timeouts: Timeouts,
+    proxies: Proxies,
+    asker: Asker,
     // Runs on the thread that asks; there until it is dropped.
     runtime: Option<Runtime>,
 }
@@ -77,8 +84,14 @@ impl Client {
     ) -> Result<Self> {
         let turn = Turn::default();
         let servers_turn = turn.clone();
-        let connections = reqwest::Client::builder()
-            .tls_backend_preconfigured(trust::configure(urls, trust, identity)?)
+        let proxies = Proxies::of_environment();
+        let may_speak_tls = urls.iter().any(|url| url.scheme() == "https") || proxies.speak_tls();
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust::configure(may_speak_tls, trust, identity)?)
+            .no_proxy();
+        let connections = proxies
+            .rules()
+            .fold(builder, reqwest::ClientBuilder::proxy)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(timeouts.connect)
             .connector_layer(MapFutureLayer::new(move |connecting| {
@@ -101,6 +114,8 @@ impl Client {
             connections,
             turn,
             timeouts,
+            proxies,
+            asker: Asker::who_trusts(trust),
             runtime: Some(runtime),
         })
     }
@@ -115,6 +130,7 @@ impl Client {
             None => Err(NoAnswer {
                 error: Error::bug("the HTTP client is gone"),
                 may_have_arrived: false,
+                tls: None,
             }),
         }
     }
@@ -146,8 +162,10 @@ impl Client {
             .turn
             .wait(read, deadline, builder.headers(headers).send())
             .await
-            .map_err(|late| NoAnswer::late(url, late))?
-            .map_err(|cause| NoAnswer::failed(url, cause))?;
+            .map_err(|late| NoAnswer::late(self.asker, url, late))?
+            .map_err(|cause| {
+                NoAnswer::failed(self.asker, url, cause, self.proxies.on_the_way(url))
+            })?;
         let text = |name| {
             let value = response.headers().get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -178,6 +196,17 @@ impl Client {
             }
         }
     }
+}
+
+/// What is sent there can be read, and changed, by everybody on the way.
+pub(crate) fn can_be_overheard(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    let is_loopback = address.map_or_else(
+        |_| host == "localhost" || host.ends_with(".localhost"),
+        |address: IpAddr| address.is_loopback(),
+    );
+    url.scheme() == "http" && !is_loopback
 }
 
 impl Drop for Client {

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use super::http::NoAnswer;
+use crate::error::{Error, Kind, Result};
 use crate::report::Reporter;
 
 /// The ceiling of the first pause.
@@ -19,6 +20,16 @@ pub(super) enum Attempt<T> {
     Failed(Error),
     /// It failed, and may succeed after a pause that the server may have named.
     Again(Error, Option<Duration>),
+}
+
+impl<T> From<NoAnswer> for Attempt<T> {
+    /// A server that has not answered may do so later, unless it is not the one that was meant.
+    fn from(NoAnswer { error, .. }: NoAnswer) -> Self {
+        match error.kind() {
+            Kind::Temporary => Self::Again(error, None),
+            _ => Self::Failed(error),
+        }
+    }
 }
 
 /// How long to try again, and with what luck.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::censor::Censor;
+
 /// Body of `POST {DEVICE_API}`. Every value is a string, the boolean too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -43,6 +45,10 @@ const WORDS_LIMIT: usize = 600;
 /// `error` of a JSON object, a bare JSON string, the title of an HTML page, or plain text.
 #[must_use]
 pub fn backend_words(body: &[u8]) -> String {
+    words(body, &Censor::default())
+}
+
+fn words(body: &[u8], censor: &Censor) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let words = match serde_json::from_str(text) {
@@ -53,17 +59,18 @@ pub fn backend_words(body: &[u8]) -> String {
         Ok(_) => text.to_owned(),
         Err(_) => html_title(text).unwrap_or_else(|| text.to_owned()),
     };
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Before it is cut: the half of a secret is one.
+    let words = censor.clean(&words.split_whitespace().collect::<Vec<_>>().join(" "));
     match words.char_indices().nth(WORDS_LIMIT) {
         Some((end, _)) => format!("{}...", &words[..end]),
         None => words,
     }
 }
 
-/// The line of an error about such an answer.
+/// The line of an error about such an answer, without what the censor knows.
 #[must_use]
-pub(crate) fn answered(server: &str, status: u16, body: &[u8]) -> String {
-    match backend_words(body) {
+pub(crate) fn answered(server: &str, status: u16, body: &[u8], censor: &Censor) -> String {
+    match words(body, censor) {
         words if words.is_empty() => format!("the {server} answered {status}"),
         words => format!("the {server} answered {status}: {words}"),
     }

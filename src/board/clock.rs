@@ -24,20 +24,25 @@ pub(crate) fn now() -> u64 {
 pub(crate) fn doubt(now: u64, built: u64) -> Option<String> {
     (now < built).then(|| {
         format!(
-            "this device's clock says {}, which is before this program was built ({}): set it, \
-             or give --wait-clock SECS",
+            "this device's clock says {}, which is before this program was built ({}): set it",
             date(now),
             date(built)
         )
     })
 }
 
-/// What is wrong with this device's clock, if it is certain.
+/// What is wrong with this device's clock, if it is certain, for a command that can wait.
 pub(crate) fn doubt_now() -> Option<String> {
+    doubt_without_waiting().map(|doubt| format!("{doubt}, or give --wait-clock SECS"))
+}
+
+/// The same for a command that cannot.
+pub(crate) fn doubt_without_waiting() -> Option<String> {
     doubt(now(), build_epoch())
 }
 
-fn date(seconds: u64) -> String {
+/// RFC 3339, of seconds since 1970.
+pub(crate) fn date(seconds: u64) -> String {
     x509_cert::der::DateTime::from_unix_duration(Duration::from_secs(seconds)).map_or_else(
         |_| format!("{seconds} s since 1970"),
         |date| date.to_string(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::update_client;
 use crate::error::Result;
 use crate::sota::directory::Directory;
-use crate::sota::files::{CERTIFICATE, DATABASE};
+use crate::sota::installed::registered_by;
 
 /// What was found on the machine that decides about a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +19,8 @@ pub(crate) struct HostFacts {
 impl HostFacts {
     /// Looks.
     pub(crate) fn read(sota: &Directory, update_client_lock: &Path) -> Result<Self> {
-        let mut registered_by = None;
-        for name in [DATABASE, CERTIFICATE] {
-            if registered_by.is_none() && sota.has(name)? {
-                registered_by = Some(sota.path().join(name));
-            }
-        }
         Ok(Self {
-            registered_by,
+            registered_by: registered_by(sota)?,
             update_client_running: update_client::holds_lock(update_client_lock)?,
         })
     }

@@ -1,14 +1,14 @@
 //! The update client: starts it once the device is registered, and sees whether it runs before.
 
 use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{Access, FlockOperation, Mode, OFlags, access};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Flock, FlockType};
 
-use super::process::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
 use crate::error::{Error, Kind, Result};
 
 /// Whether to wait until the client runs.
@@ -23,16 +23,23 @@ pub(crate) enum Wait {
 /// Starts `unit`. The device is registered already, so a failure is a warning's text, never an error.
 pub(crate) fn start(unit: &str, wait: Wait) -> Result<(), String> {
     let remedy = format!("start it yourself: systemctl start {unit}");
-    // Its standard output is not ours: --json promises one object there. env_remove() copies the
-    // environment, PINs too; with env_clear() a shell would run a systemctl that is no program.
-    let status = Command::new("systemctl")
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    // By its full name: of one that is no program, execvp(3) would make a shell's script.
+    let program = std::env::split_paths(&path)
+        .map(|folder| folder.join("systemctl"))
+        .find(|program| access(program, Access::EXEC_OK).is_ok())
+        .unwrap_or_else(|| "systemctl".into());
+    // PINs and the proxy's password are not its business, and its standard output is not ours:
+    // --json promises one object there.
+    let status = Command::new(program)
+        .arg0("systemctl")
         .args(match wait {
             Wait::ForStart => &["start"][..],
             Wait::OnlyQueue => &["start", "--no-block"],
         })
         .arg(unit)
-        .env_remove(HSM_PIN_VARIABLE)
-        .env_remove(HSM_SO_PIN_VARIABLE)
+        .env_clear()
+        .env("PATH", path)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status();

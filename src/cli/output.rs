@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::commands::check::Device;
+use crate::commands::check::{Device, Finding, Health, Status};
 use crate::commands::register::{Plan, Registered, Rehearsal, RehearsedToken};
+use crate::commands::unregister::Unregistered;
 use crate::error::Error;
 use crate::report::printable;
 use crate::settings::{Provenance, Settings};
@@ -17,19 +17,15 @@ use crate::settings::{Provenance, Settings};
 pub(super) struct Output {
     /// As one JSON object.
     pub json: bool,
+    /// The object says already why the program ends.
+    pub has_failure: bool,
 }
 
 impl Output {
     /// Why the program ends without having done what it was asked.
     pub(super) fn failure(self, error: &Error) {
-        if self.json {
-            let kind = error.kind();
-            print_json(&json!({
-                "error": kind.name(),
-                "exit_code": kind.exit_code(),
-                "message": error.full_message(),
-                "hint": error.hint_text(),
-            }));
+        if self.json && !self.has_failure {
+            print_json(&failure(error));
         }
     }
 
@@ -44,6 +40,7 @@ impl Output {
             gateway,
             not_before,
             not_after,
+            replaced,
             orphans,
         } = registered;
         if self.json {
@@ -56,6 +53,7 @@ impl Output {
                 "files": files,
                 "gateway": gateway,
                 "certificate": { "not_before": not_before, "not_after": not_after },
+                "replaced": replaced,
                 "orphans": orphans,
                 "warnings": warnings,
             }));
@@ -70,8 +68,12 @@ impl Output {
         for file in files {
             let _ = writeln!(text, "  file:        {}", file.display());
         }
-        for orphan in orphans {
-            let _ = writeln!(text, "  orphan:      {orphan} (delete it on the backend)");
+        for (what, uuid) in replaced
+            .iter()
+            .map(|uuid| ("replaced:", uuid))
+            .chain(orphans.iter().map(|uuid| ("orphan:  ", uuid)))
+        {
+            let _ = writeln!(text, "  {what}    {uuid} (delete it on the backend)");
         }
         print_text(&text);
     }
@@ -159,15 +161,36 @@ impl Output {
     }
 
     /// The result of `unregister`.
-    pub(super) fn unregistered(self, removed: &[PathBuf]) {
+    pub(super) fn unregistered(self, unregistered: Option<&Unregistered>) {
+        let nothing = Unregistered::default();
+        let Unregistered {
+            uuid,
+            orphans,
+            removed,
+        } = unregistered.unwrap_or(&nothing);
         if self.json {
-            return print_json(&json!({ "registered": false, "removed": removed }));
+            return print_json(&json!({
+                "registered": unregistered.is_none(),
+                "uuid": uuid,
+                "orphans": orphans,
+                "removed": removed,
+            }));
+        }
+        if unregistered.is_none() {
+            return print_text("The registration stays as it is.\n");
         }
         if removed.is_empty() {
             return print_text("This device is not registered.\n");
         }
-        let mut text =
-            "The registration is removed; delete the device on the backend too.\n".to_owned();
+        let mut text = "The registration is removed".to_owned();
+        text.push_str(if uuid.is_none() && orphans.is_empty() {
+            "; delete the device on the backend too.\n"
+        } else {
+            ".\n"
+        });
+        for uuid in uuid.iter().chain(orphans) {
+            let _ = writeln!(text, "  device: {uuid} (delete it on the backend)");
+        }
         for path in removed {
             let _ = writeln!(text, "  file: {}", path.display());
         }
@@ -175,7 +198,84 @@ impl Output {
     }
 
     /// The result of `check`.
-    pub(super) fn health(self, device: &Device, warnings: &[String]) {
+    pub(super) fn health(&mut self, health: &Health, warnings: &[String]) {
+        let Health {
+            findings,
+            device,
+            failure: error,
+        } = health;
+        if self.json {
+            self.has_failure = error.is_some();
+            return print_json(&health_json(health, warnings));
+        }
+        for finding in findings {
+            let Finding {
+                check,
+                status,
+                message,
+                remedy,
+            } = finding;
+            let mut line = format!("{:<8} {check}", status.name());
+            let parts = [(": ", Some(message)), ("; remedy: ", remedy.as_ref())];
+            for (before, words) in parts {
+                if let Some(words) = words.filter(|words| !words.is_empty()) {
+                    line.extend([before, words]);
+                }
+            }
+            print_line(&line);
+        }
+        let Some(device) = device else {
+            return;
+        };
+        let Device {
+            uuid,
+            factory,
+            gateway,
+            not_before: _,
+            not_after,
+            status,
+        } = device;
+        let connection = match (status, error) {
+            (Some(status), _) => format!("mTLS works, status {status}"),
+            (None, None) => "not contacted (--offline)".to_owned(),
+            (None, Some(_)) => "none".to_owned(),
+        };
+        print_line(match error {
+            None => "Device is registered.",
+            Some(_) => "Device is registered, and does not work.",
+        });
+        for (what, value) in [
+            ("UUID:        ", uuid),
+            ("factory:     ", factory),
+            ("gateway:     ", gateway),
+            ("connection:  ", &connection),
+            ("certificate: until ", not_after),
+        ] {
+            print_line(&format!("  {what}{value}"));
+        }
+    }
+}
+
+/// Why the program ends without having done what it was asked.
+fn failure(error: &Error) -> Value {
+    let kind = error.kind();
+    json!({
+        "error": kind.name(),
+        "exit_code": kind.exit_code(),
+        "message": error.full_message(),
+        "hint": error.hint_text(),
+    })
+}
+
+fn health_json(health: &Health, warnings: &[String]) -> Value {
+    let Health {
+        findings,
+        device,
+        failure: error,
+    } = health;
+    let mut object = error.as_ref().map_or_else(|| json!({}), failure);
+    object["registered"] = device.is_some().into();
+    if let Some(device) = device {
         let Device {
             uuid,
             factory,
@@ -184,34 +284,43 @@ impl Output {
             not_after,
             status,
         } = device;
-        if self.json {
-            return print_json(&json!({
-                "registered": true,
-                "uuid": uuid,
-                "factory": factory,
-                "gateway": gateway,
-                "gateway_status": status,
-                "certificate": { "not_before": not_before, "not_after": not_after },
-                "warnings": warnings,
-            }));
-        }
-        let connection = match status {
-            Some(status) => format!("mTLS works, status {status}"),
-            None => "not contacted (--offline)".to_owned(),
-        };
-        print_text(&format!(
-            "Device is registered.\n  UUID:        {uuid}\n  factory:     {factory}\n  \
-             gateway:     {gateway}\n  connection:  {connection}\n  certificate: until {not_after}\n"
-        ));
+        object["uuid"] = json!(uuid);
+        object["factory"] = json!(factory);
+        object["gateway"] = json!(gateway);
+        object["gateway_status"] = json!(status);
+        object["certificate"] = json!({ "not_before": not_before, "not_after": not_after });
     }
+    let found = findings
+        .iter()
+        .filter(|finding| finding.status == Status::Warning)
+        .map(|finding| &finding.message);
+    object["warnings"] = json!(warnings.iter().chain(found).collect::<Vec<_>>());
+    let findings = findings.iter().map(
+        |Finding {
+             check,
+             status,
+             message,
+             remedy,
+         }| {
+            json!({
+                "check": check,
+                "status": status.name(),
+                "message": message,
+                "remedy": remedy,
+            })
+        },
+    );
+    object["findings"] = findings.collect();
+    object
 }
 
 /// Lines of our own making to standard output, each escaped.
 fn print_text(text: &str) {
-    let mut output = std::io::stdout().lock();
-    for line in text.lines() {
-        let _ = writeln!(output, "{}", printable(line));
-    }
+    text.lines().for_each(print_line);
+}
+
+fn print_line(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", printable(line));
 }
 
 /// JSON escapes control characters itself.

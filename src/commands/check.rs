@@ -1,5 +1,6 @@
 //! `check`: do key, certificate and configuration fit together, and does the Device Gateway take
-//! them? Runs every check of its list that can run, and never changes anything.
+//! them? `sota.toml` says where they are. Runs every check of its list that can run, and never
+//! changes anything.
 
 use std::path::Path;
 
@@ -12,11 +13,13 @@ mod files;
 mod finding;
 mod gateway;
 mod key;
+mod rotation;
 
 use facts::Facts;
-use finding::{Finding, Outcome};
+use finding::Outcome;
 
 pub(crate) use facts::Device;
+pub(crate) use finding::{Finding, Status};
 
 /// One question about a registration: its name, the earlier ones without which it cannot be
 /// answered, and how it is.
@@ -28,14 +31,16 @@ struct Check(
 
 /// In the order in which their failures count. No PIN is given away for a registration that is none.
 #[rustfmt::skip]
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 11] = [
     Check("directory", &[], files::directory),
     Check("sota.toml", &["directory"], files::configuration),
-    Check("client.pem", &["directory"], files::certificate),
-    Check("private key", &["sota.toml", "client.pem"], key::private_key),
-    Check("key of the certificate", &["private key"], key::pair),
-    Check("validity", &["client.pem"], key::validity),
-    Check("root.crt", &["directory"], files::roots),
+    Check("key store", &["sota.toml"], key::store),
+    Check("certificate", &["key store"], key::certificate),
+    Check("private key", &["key store"], key::private_key),
+    Check("key of the certificate", &["certificate", "private key"], key::pair),
+    Check("key rotation", &["directory"], rotation::rotation),
+    Check("validity", &["certificate"], key::validity),
+    Check("root.crt", &["sota.toml"], files::roots),
     Check("interrupted registration", &["directory"], files::journal),
     Check("Device Gateway", &["key of the certificate", "validity", "root.crt"], gateway::gateway),
 ];
@@ -43,28 +48,12 @@ const CHECKS: [Check; 9] = [
 /// What `check` found.
 #[derive(Debug)]
 pub(crate) struct Health {
-    /// One of each check, in their order.
-    findings: Vec<Finding>,
+    /// At least one of each check, in their order.
+    pub findings: Vec<Finding>,
     /// The device, as far as `sota.toml` and its certificate can be read.
-    device: Option<Device>,
-}
-
-impl Health {
-    /// The device and its warnings, or the first failure.
-    pub(crate) fn verdict(self) -> Result<(Device, Vec<String>)> {
-        let mut warnings = Vec::new();
-        for Finding { check: _, outcome } in self.findings {
-            match outcome {
-                Outcome::Ok | Outcome::Skipped(_) => {}
-                Outcome::Warned(more) => warnings.extend(more),
-                Outcome::Failed(error) => return Err(error),
-            }
-        }
-        let device = self
-            .device
-            .ok_or_else(|| Error::bug("a device was expected"));
-        Ok((device?, warnings))
-    }
+    pub device: Option<Device>,
+    /// The first failure.
+    pub failure: Option<Error>,
 }
 
 /// Checks the registration in `sota_dir`, and the Device Gateway's opinion unless `offline`.
@@ -77,28 +66,41 @@ pub(crate) fn check(sota_dir: &Path, offline: bool, timeouts: Timeouts) -> Healt
         ..Facts::default()
     };
     let mut findings = Vec::new();
+    let mut failure = None;
     for Check(check, needs, run) in CHECKS {
-        let outcome = match obstacle(&findings, needs) {
-            Some(earlier) => Outcome::Skipped(earlier),
-            None => run(&mut facts).unwrap_or_else(Outcome::Failed),
-        };
-        findings.push(Finding { check, outcome });
+        if let Some(message) = obstacle(&findings, needs) {
+            findings.push(Finding {
+                check,
+                status: Status::Skipped,
+                message,
+                remedy: None,
+            });
+            continue;
+        }
+        match run(&mut facts) {
+            Ok(outcome) => findings.extend(Finding::of(check, outcome)),
+            Err(error) => {
+                findings.push(Finding::failed(check, &error));
+                failure.get_or_insert(error);
+            }
+        }
     }
     Health {
         findings,
         device: facts.device(),
+        failure,
     }
 }
 
 /// What failed so that a check with these needs cannot be made.
-fn obstacle(findings: &[Finding], needs: &[&'static str]) -> Option<&'static str> {
+fn obstacle(findings: &[Finding], needs: &[&'static str]) -> Option<String> {
     findings
         .iter()
         .filter(|finding| needs.contains(&finding.check))
-        .find_map(|finding| match finding.outcome {
-            Outcome::Failed(_) => Some(finding.check),
-            Outcome::Skipped(earlier) => Some(earlier),
-            Outcome::Ok | Outcome::Warned(_) => None,
+        .find_map(|finding| match finding.status {
+            Status::Failed => Some(format!("because of {}", finding.check)),
+            Status::Skipped => Some(finding.message.clone()),
+            Status::Ok | Status::Warning => None,
         })
 }
 

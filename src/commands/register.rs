@@ -6,6 +6,7 @@ use crate::backend::answer::Expected;
 use crate::backend::device_api::{DeviceApi, Failure};
 use crate::board::clock;
 use crate::board::facts::HostFacts;
+use crate::board::{process, update_client};
 use crate::error::{Error, Result};
 use crate::key::DeviceKey;
 use crate::report::Reporter;
@@ -25,7 +26,7 @@ mod request;
 use backend::ask;
 use connect::{allow, connect, device_api};
 use key_store::KeyStore;
-use request::{signing_request, wishes};
+use request::{asked, signing_request};
 
 pub(crate) use install::Registered;
 pub(crate) use plan::Plan;
@@ -52,11 +53,11 @@ pub(crate) fn register(settings: &Settings, reporter: &Reporter) -> Result<Regis
         Plan::AskAgain(journal) => run.ask_again(journal)?,
         Plan::Install(journal) => {
             reporter.step("An earlier run was interrupted: installing what it received");
-            run.warn_of_other_wishes(&journal)?;
+            run.warn_of_other_settings(&journal)?;
             journal
         }
         Plan::CleanUp(journal) => {
-            run.warn_of_other_wishes(&journal)?;
+            run.warn_of_other_settings(&journal)?;
             journal
         }
         Plan::Replace(journal) => {
@@ -93,8 +94,8 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let identity = plan::identity(settings, token_uuid, uuid::Uuid::new_v4().to_string());
-        let wishes = wishes(settings, &identity.uuid)?;
-        let client = connect(settings)?;
+        asked(settings, &identity)?;
+        let client = connect(settings, reporter)?;
         let mut api = device_api(settings, &client, reporter);
         // A PIN that is wrong, or a key in the way, is found before a person is asked.
         let key = match self.keys.token() {
@@ -115,7 +116,6 @@ impl<'a> Run<'a> {
         ));
         let plan = Planned {
             identity,
-            wishes,
             key,
             replaces,
         };
@@ -180,13 +180,17 @@ impl<'a> Run<'a> {
             Some(key) => (key, None),
             None => self.keys.make(&record.plan.key)?,
         };
+        if self.settings.mlock_all {
+            // The key came after what was locked in the beginning; a refusal was told then.
+            let _ = process::lock_memory();
+        }
         let csr = signing_request(&record.plan.identity, &key)?;
         journal.key_ready(csr, pem)?;
         Ok(key)
     }
 
     /// The same key and UUID once more: the backend may have signed it already.
-    fn ask_again(&mut self, mut journal: Journal<'a>) -> Result<Journal<'a>> {
+    fn ask_again(&mut self, journal: Journal<'a>) -> Result<Journal<'a>> {
         let Some(key) = self.keys.find(journal.record())? else {
             // Somebody has emptied the token.
             let replaces = journal.record().plan.replaces;
@@ -197,18 +201,19 @@ impl<'a> Run<'a> {
         self.reporter.step(&format!(
             "An earlier run was interrupted: asking again for device {uuid}"
         ));
-        let client = connect(settings)?;
+        let client = connect(settings, self.reporter)?;
         let mut api = device_api(settings, &client, self.reporter);
         api.headers = allow(settings, &uuid, &client, self.reporter)?;
-        journal.wish(wishes(settings, &uuid)?)?;
         self.obtain(&api, journal, &key)
     }
 
-    /// What was received was asked for by the settings of another run.
-    fn warn_of_other_wishes(&self, journal: &Journal<'_>) -> Result<()> {
-        let plan = &journal.record().plan;
-        if !plan::is_same(self.settings, journal.record())
-            || wishes(self.settings, &plan.identity.uuid)? != plan.wishes
+    /// What was received may have been asked for with other settings.
+    fn warn_of_other_settings(&self, journal: &Journal<'_>) -> Result<()> {
+        let record = journal.record();
+        let now = asked(self.settings, &record.plan.identity)?;
+        let then = record.progress.installation().map(|known| &known.asked);
+        if !plan::is_same(self.settings, record)
+            || then.is_some_and(|then| then.sha256.is_some() && *then != now)
         {
             self.reporter.warn(
                 "the interrupted run had other settings, and what it asked for is installed: to \
@@ -225,7 +230,7 @@ impl<'a> Run<'a> {
         mut journal: Journal<'a>,
         key: &DeviceKey,
     ) -> Result<Journal<'a>> {
-        let untrusted = match ask(api, &mut journal, key) {
+        let untrusted = match ask(api, self.settings, &mut journal, key) {
             Ok(untrusted) => untrusted,
             Err(Failure {
                 error,
@@ -256,11 +261,21 @@ impl<'a> Run<'a> {
             }
         }
         self.reporter.detail("The backend's answer is verified");
-        install::stage(self.sota, &mut journal, &verified)?;
+        let asked = asked(self.settings, &plan.identity)?;
+        install::stage(self.sota, &mut journal, asked, &verified)?;
         Ok(journal)
     }
 
     fn install(&mut self, journal: Journal<'_>) -> Result<Registered> {
+        // To get here may have taken minutes; from now on files change.
+        if let Progress::Received(..) = journal.record().progress {
+            let Settings {
+                update_client,
+                update_client_lock,
+                ..
+            } = self.settings;
+            update_client::check_stopped(update_client, update_client_lock)?;
+        }
         install::install(self.sota, journal, &mut self.keys, self.reporter)
     }
 

@@ -16,6 +16,8 @@ use crate::error::{Flaw, Result};
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+/// The most characters of a name that are shown; CN and OU have no more (RFC 5280 appendix A.1).
+const NAME_LIMIT: usize = 64;
 
 /// A device certificate and what it says.
 #[derive(Debug, Clone)]
@@ -102,7 +104,8 @@ impl DeviceCertificate {
         for (what, found, expected) in [("CN", &self.uuid, uuid), ("OU", &self.factory, factory)] {
             if found != expected {
                 return Err(Flaw::new(format!(
-                    "the certificate's {what} is {found:?}, not {expected:?}"
+                    "the certificate's {what} is {}, not {expected:?}",
+                    shown(found)
                 )));
             }
         }
@@ -219,6 +222,14 @@ fn one_attribute(name: &Name, kind: ObjectIdentifier, what: &str) -> Result<Stri
     };
     directory_string(attribute.value.tag(), attribute.value.value())
         .ok_or_else(|| Flaw::new(format!("the certificate's {what} is no text")))
+}
+
+/// A name of a certificate in a message, quoted: it may be as long as an answer.
+fn shown(name: &str) -> String {
+    match name.char_indices().nth(NAME_LIMIT) {
+        Some((end, _)) => format!("{:?}...", &name[..end]),
+        None => format!("{name:?}"),
+    }
 }
 
 /// `DirectoryString` (RFC 5280 section 4.1.2.4): backends re-encode what the CSR said.

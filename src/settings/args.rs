@@ -11,8 +11,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use super::words::{parse_bool, spelt_out};
 use crate::secret::Secret;
 
 /// Exit codes, at the end of `--help`.
@@ -29,18 +30,6 @@ pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86_400;
 pub const RETRY_RANGE: RangeInclusive<u64> = 0..=604_800;
 /// Seconds to wait for the clock.
 pub const WAIT_RANGE: RangeInclusive<u64> = 0..=86_400;
-
-/// Parses a BOOL word in any case: `1 true yes on` or `0 false no off`.
-///
-/// # Errors
-/// Every other word, with the list of those that are known.
-pub fn parse_bool(word: &str) -> Result<bool, String> {
-    match word.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("expected one of 1, 0, true, false, yes, no, on, off".to_owned()),
-    }
-}
 
 /// The whole command line.
 #[derive(Parser, Debug)]
@@ -236,6 +225,20 @@ pub struct RegisterOptions {
     #[arg(long, value_name = "SECS", help_heading = "Network",
           value_parser = clap::value_parser!(u64).range(RETRY_RANGE))]
     pub retry_for: Option<u64>,
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Network",
+        help = "Registration API [$DEVICE_API, or the vendor's]"
+    )]
+    pub device_api: Option<String>,
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Network",
+        help = "Approval server [$OAUTH_BASE, or API's /oauth]"
+    )]
+    pub oauth_base: Option<String>,
     /// Trust only the CAs in FILE (PEM) for the backend
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub ca_file: Option<PathBuf>,
@@ -262,39 +265,6 @@ pub struct RegisterOptions {
     pub update_client_lock: Option<PathBuf>,
 }
 
-/// Options whose BOOL may be left out; the next word is theirs only if it is a BOOL word.
-const BARE_FLAGS: [(&str, Option<&str>); 2] = [("--force", None), ("--production", Some("-p"))];
-
-/// Writes `=true` behind a bare `--force` or `--production` whose next word is no BOOL word, so
-/// that a command or another option behind it keeps its meaning.
-#[must_use]
-pub fn complete_bare_flags(words: Vec<OsString>) -> Vec<OsString> {
-    let mut completed = Vec::with_capacity(words.len());
-    let mut words = words.into_iter().peekable();
-    while let Some(word) = words.next() {
-        let bare = word.to_str().is_some_and(is_bare_flag);
-        let has_value = words
-            .peek()
-            .and_then(|next| next.to_str())
-            .is_some_and(|next| parse_bool(next).is_ok());
-        if bare && !has_value {
-            let mut with_value = word;
-            with_value.push("=true");
-            completed.push(with_value);
-        } else {
-            completed.push(word);
-        }
-    }
-    completed
-}
-
-/// Long names may be shortened, but not so far that another option could be meant.
-fn is_bare_flag(word: &str) -> bool {
-    BARE_FLAGS.iter().any(|(long, short)| {
-        *short == Some(word) || (word.len() >= "--fo".len() && long.starts_with(word))
-    })
-}
-
 /// Parses the words of a command line, the program's name first. A secret among them is copied by
 /// clap, and the kernel shows it in `/proc/PID/cmdline` for as long as the process lives: neither can
 /// be wiped, which is why the help prefers files.
@@ -302,7 +272,11 @@ fn is_bare_flag(word: &str) -> bool {
 /// # Errors
 /// What clap says of words it does not understand; help and version are such "errors" too.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
-    let mut line = CommandLine::try_parse_from(complete_bare_flags(words.into_iter().collect()))?;
+    let mut command = CommandLine::command();
+    let words = spelt_out(words.into_iter().collect(), &command);
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    let line = CommandLine::from_arg_matches_mut(&mut matches);
+    let mut line = line.map_err(|error| error.format(&mut command))?;
     let of_auto = match &mut line.command {
         Some(Command::Auto(register)) => Some(&mut register.hsm_allow_final_try),
         _ => None,
@@ -318,7 +292,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, c
     }
     if line.command.is_some() && line.register != RegisterOptions::default() {
         // Accepted and ignored, they would only seem to work.
-        return Err(CommandLine::command().error(
+        return Err(command.error(
             ErrorKind::ArgumentConflict,
             "options of a registration cannot stand before a command",
         ));

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::args::{CommonOptions, RegisterOptions, parse_bool};
+use super::args::{CommonOptions, RegisterOptions};
+use super::checks::not_empty;
 use super::options::{FieldMut, Options, Source};
 use super::origin::Origin;
+use super::words::parse_bool;
 use crate::error::{Error, Result};
 
 /// What was set when this program was built; the variables of the incumbent's build.
@@ -34,7 +36,8 @@ pub(crate) const BUILD: BuildDefaults = BuildDefaults {
 /// The update client's systemd unit.
 #[must_use]
 pub(crate) fn update_client(build: BuildDefaults) -> &'static str {
-    build.update_client.unwrap_or("aktualizr-lite")
+    let unit = build.update_client.filter(|unit| !unit.is_empty());
+    unit.unwrap_or("aktualizr-lite")
 }
 
 /// What was built in, one source for each variable.
@@ -44,12 +47,16 @@ pub(crate) fn update_client(build: BuildDefaults) -> &'static str {
 pub(super) fn sources(build: BuildDefaults) -> Result<Vec<Source>> {
     let texts: [(_, _, FieldMut<String>); 3] = [
         ("HARDWARE_ID", build.hwid, |o| &mut o.register.hwid),
-        ("DEVICE_API", build.device_api, |o| &mut o.device_api),
-        ("OAUTH_API", build.oauth_base, |o| &mut o.oauth_base),
+        ("DEVICE_API", build.device_api, |o| {
+            &mut o.register.device_api
+        }),
+        ("OAUTH_API", build.oauth_base, |o| {
+            &mut o.register.oauth_base
+        }),
     ];
     let mut found = Vec::new();
     for (name, value, field) in texts {
-        let value = value.map(str::to_owned);
+        let value = not_empty(value.map(str::to_owned));
         found.extend(Source::one(Origin::Build(name), field, value));
     }
     let production = build.production.map(|word| {
@@ -93,10 +100,10 @@ pub(super) fn defaults() -> Source {
             wait_clock: Some(0),
             os_release: path("/etc/os-release"),
             update_client_lock: path("/var/lock/aklite.lock"),
+            device_api: text("https://api.foundries.io/ota/devices/"),
+            oauth_base: text("https://app.foundries.io/oauth"),
             ..RegisterOptions::default()
         },
-        device_api: text("https://api.foundries.io/ota/devices/"),
-        oauth_base: text("https://app.foundries.io/oauth"),
     };
     let origin = Origin::Default;
     Source { origin, options }

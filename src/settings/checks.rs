@@ -2,6 +2,7 @@
 
 use reqwest::Url;
 
+use super::origin::Origin;
 use crate::error::{Error, Result};
 
 /// The most characters that CN and OU may have (RFC 5280 appendix A, ub-common-name and
@@ -70,10 +71,12 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 }
 
 /// A URL that HTTP can be spoken to.
-pub(super) fn check_url(what: &str, text: &str) -> Result<Url> {
+pub(super) fn check_url(what: &str, origin: &Origin, text: &str) -> Result<Url> {
+    // A query may hold a secret.
+    let shown = text.split('?').next().unwrap_or_default();
     let wrong = |reason: &str| {
-        Error::setting(format!("{what} is {text:?}, which {reason}")).hint(format!(
-            "set {what} to an address like https://api.example.com/ota/devices/"
+        Error::setting(format!("{what} is {shown:?} ({origin}), which {reason}")).hint(format!(
+            "give --{what} URL with an address like https://api.example.com/ota/devices/"
         ))
     };
     let url = Url::parse(text).map_err(|cause| wrong("is no URL").because(cause))?;
@@ -82,7 +85,7 @@ pub(super) fn check_url(what: &str, text: &str) -> Result<Url> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
-            Error::setting(format!("{what} holds a user name or password"))
+            Error::setting(format!("{what} ({origin}) holds a user name or password"))
                 .hint("give the token with --api-token-file"),
         );
     }

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 
 use zeroize::Zeroizing;
 
-use super::args::{RegisterOptions, parse_bool};
+use super::args::RegisterOptions;
 use super::options::{FieldMut, Source};
 use super::origin::Origin;
-use crate::board::process::{HSM_PIN_VARIABLE, HSM_SO_PIN_VARIABLE};
+use super::words::parse_bool;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -24,11 +24,13 @@ pub(super) fn sources(
     let mut found = Vec::new();
     let texts: [(_, FieldMut<String>); 3] = [
         ("DEVICE_FACTORY", |o| &mut o.register.factory),
-        ("OAUTH_BASE", |o| &mut o.oauth_base),
-        ("DEVICE_API", |o| &mut o.device_api),
+        ("OAUTH_BASE", |o| &mut o.register.oauth_base),
+        ("DEVICE_API", |o| &mut o.register.device_api),
     ];
     for (name, field) in texts {
         let value = text(name, variable(name))?;
+        // Empty is not set, but nobody shall meet the vendor's API by an empty variable.
+        let value = value.filter(|value| name == "DEVICE_API" || !value.is_empty());
         found.extend(Source::one(Origin::Environment(name), field, value));
     }
     if let Some(value) = text("PRODUCTION", variable("PRODUCTION"))?
@@ -42,8 +44,10 @@ pub(super) fn sources(
         found.extend(hsm_pin(&variable)?);
     }
     if typed.hsm_so_pin.is_none() && typed.hsm_so_pin_file.is_none() {
-        let (name, value) = (HSM_SO_PIN_VARIABLE, variable(HSM_SO_PIN_VARIABLE));
-        found.extend(secret(name, value, |o| &mut o.register.hsm_so_pin)?);
+        let name = "LMP_HSM_SO_PIN";
+        found.extend(secret(name, variable(name), |o| {
+            &mut o.register.hsm_so_pin
+        })?);
     }
     Ok(found)
 }
@@ -55,8 +59,8 @@ pub(super) fn sources(
 pub(super) fn hsm_pin(
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<Option<Source>> {
-    let (name, value) = (HSM_PIN_VARIABLE, variable(HSM_PIN_VARIABLE));
-    secret(name, value, |o| &mut o.register.hsm_pin)
+    let name = "LMP_HSM_PIN";
+    secret(name, variable(name), |o| &mut o.register.hsm_pin)
 }
 
 /// The text of the variable `name`.

@@ -1,7 +1,10 @@
 //! Configuration files: any option, by its long name. Never quotes a value: it may be a PIN.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use toml_edit::{Document, Item, Value};
 
 use super::options::{Options, Source};
@@ -16,12 +19,16 @@ const CONFIGURATION: &str = "/etc/lmp-device-register";
 pub(super) const TEXT_LIMIT: usize = 64 * 1024;
 
 /// The configuration files, the one that wins first: `conf.d/*.toml` in the reverse order of names,
-/// then `config.toml`.
+/// then `config.toml`; and what somebody should know of them. Unless they are `needed`, those that
+/// nobody asked for and this user may not read are passed over.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a file that cannot be read or is wrong, or if a
 /// directory was asked for and is not there.
-pub(super) fn sources(directory: Option<&Path>) -> Result<Vec<Source>> {
+pub(super) fn sources(
+    directory: Option<&Path>,
+    needed: bool,
+) -> Result<(Vec<Source>, Vec<String>)> {
     let typed = directory.is_some();
     let directory = directory.unwrap_or(Path::new(CONFIGURATION));
     if !directory.is_dir() {
@@ -29,23 +36,53 @@ pub(super) fn sources(directory: Option<&Path>) -> Result<Vec<Source>> {
             return Err(Error::setting(format!("{directory:?} is no directory"))
                 .hint("give --config-dir DIR with the directory of config.toml"));
         }
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
+    let mut warnings = Vec::new();
+    let mut may_read = |path: &Path| {
+        let passed_over = !needed && !typed && is_forbidden(path);
+        if passed_over {
+            warnings.push(format!(
+                "{path:?} counts for nothing: this user may not read it"
+            ));
+        }
+        !passed_over
+    };
     let mut paths = vec![directory.join("config.toml")];
     let parts = directory.join("conf.d");
-    if parts.is_dir() {
+    if parts.is_dir() && may_read(&parts) {
         let mut names = Directory::open(&parts)?.names()?;
         names.retain(|name| !name.starts_with('.') && name.strip_suffix(".toml").is_some());
         names.sort_unstable();
         paths.extend(names.into_iter().map(|name| parts.join(name)));
     }
-    paths.retain(|path| is_there(path));
-    let mut sources = paths
-        .iter()
-        .map(|path| parse(path, &read_text(path, TEXT_LIMIT)?))
-        .collect::<Result<Vec<_>>>()?;
-    sources.reverse();
-    Ok(sources)
+    paths.retain(|path| is_there(path) && may_read(path));
+    let mut sources = Vec::new();
+    for path in paths.iter().rev() {
+        let source = parse(path, &read_text(path, TEXT_LIMIT)?)?;
+        if source.options.holds_a_secret() && everybody_may_read(path) {
+            warnings.push(format!(
+                "{path:?} holds a secret and everybody may read it: chmod 600 it, or put the secret \
+                 into a file of its own, which an option that ends in -file names"
+            ));
+        }
+        sources.push(source);
+    }
+    Ok((sources, warnings))
+}
+
+/// This user may not read it.
+pub(super) fn is_forbidden(path: &Path) -> bool {
+    access(path, Access::READ_OK) == Err(Errno::ACCESS)
+}
+
+fn everybody_may_read(path: &Path) -> bool {
+    let allows = |path: &Path, bit| {
+        let facts = path.metadata();
+        facts.is_ok_and(|facts| facts.permissions().mode() & bit != 0)
+    };
+    let mut above = path.ancestors().skip(1);
+    allows(path, 0o004) && above.all(|directory| allows(directory, 0o001))
 }
 
 /// Reads the text of a configuration file.

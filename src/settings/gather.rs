@@ -12,6 +12,7 @@
 //! 10. the defaults.
 
 use std::env::var_os;
+use std::path::{Path, PathBuf};
 
 use super::build::{self, BUILD, BuildDefaults, update_client};
 use super::environment;
@@ -19,20 +20,38 @@ use super::files::{self, TEXT_LIMIT};
 use super::options::{Options, Source, Sources};
 use super::origin::Origin;
 use super::os_release::{self, OsRelease};
-use super::resolve::{Settings, resolve, sota_dir};
+use super::resolve::{Settings, resolve};
 use super::secrets;
 use super::wrapper;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::sota::directory::read_text;
 
-/// What every command knows: what was typed, configuration files, and defaults.
+/// What every command knows: what was typed, configuration files, and defaults; and what somebody
+/// should know of the files. Unless they are `needed`, unreadable ones are passed over.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] for a file that is wrong.
-pub(crate) fn with_files(typed: Options) -> Result<Sources> {
-    let files = files::sources(typed.common.config_dir.as_deref())?;
-    Ok(Sources::new(typed, files, build::defaults()))
+pub(crate) fn with_files(mut typed: Options, needed: bool) -> Result<(Sources, Vec<String>)> {
+    let (mut files, warnings) = files::sources(typed.common.config_dir.as_deref(), needed)?;
+    let of_files = files.iter_mut().map(|source| &mut source.options);
+    for options in std::iter::once(&mut typed).chain(of_files) {
+        if let Some(directory) = &mut options.common.sota_dir {
+            *directory = absolute(directory)?;
+        }
+    }
+    Ok((Sources::new(typed, files, build::defaults()), warnings))
+}
+
+/// The one spelling of a directory: it goes into `sota.toml`, whose readers run elsewhere.
+fn absolute(directory: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(directory).map_err(|cause| {
+        Error::setting(format!("{directory:?} leads nowhere"))
+            .because(cause)
+            .hint("give --sota-dir DIR with an absolute path")
+    })?;
+    // Without the slash at its end.
+    Ok(path.components().collect())
 }
 
 /// The settings of a registration. What they came from is gone when this returns: a URI in it may
@@ -43,13 +62,15 @@ pub(crate) fn with_files(typed: Options) -> Result<Sources> {
 pub(crate) fn of_registration(mut sources: Sources, auto: bool) -> Result<Settings> {
     let mut above = environment::sources(var_os, &sources.typed().register)?;
     above.extend(secrets::api_token_credential());
-    let mut below = Vec::new();
     if auto {
         above.extend(wrapper::set()?);
-        below.extend(wrapper::found(&sota_dir(&sources))?);
+    }
+    sources.put_above_files(above);
+    let mut below = Vec::new();
+    if auto {
+        below.extend(wrapper::found(&sources)?);
     }
     below.extend(secrets::pin_credentials());
-    sources.put_above_files(above);
     sources.put_below_files(below);
     let secrets = secrets::find(&sources)?;
     let image = of_image(BUILD, &read_os_release(&sources)?)?;

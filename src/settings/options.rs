@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::args::{
     Command, CommandLine, CommonOptions, RETRY_RANGE, RegisterOptions, TIMEOUT_RANGE, WAIT_RANGE,
-    parse_bool,
 };
+use super::checks::not_empty;
 use super::origin::Origin;
+use super::words::parse_bool;
 use crate::secret::Secret;
 
 /// What one source says; `None` where it says nothing.
@@ -18,10 +19,6 @@ pub(crate) struct Options {
     pub common: CommonOptions,
     /// Options of a registration.
     pub register: RegisterOptions,
-    /// URL of the registration API; no option, so that a file cannot set it.
-    pub device_api: Option<String>,
-    /// URL of the authorisation server, likewise.
-    pub oauth_base: Option<String>,
 }
 
 /// Options of one origin.
@@ -59,6 +56,9 @@ impl Sources {
         let origin = Origin::CommandLine;
         let mut all = vec![Source { origin, options }];
         all.extend(files);
+        for Source { options, .. } in &mut all {
+            options.drop_empty();
+        }
         all.push(defaults);
         Self(all)
     }
@@ -137,13 +137,38 @@ impl Options {
         Self {
             common: take(&mut line.common),
             register,
-            ..Self::default()
         }
+    }
+
+    /// What is empty is not said, as to the incumbent; where it means something else, it stays.
+    fn drop_empty(&mut self) {
+        let register = &mut self.register;
+        for text in [
+            &mut register.uuid,
+            &mut register.name,
+            &mut register.device_group,
+            &mut register.hwid,
+        ] {
+            *text = not_empty(text.take());
+        }
+        for secret in [&mut register.hsm_pin, &mut register.hsm_so_pin] {
+            secret.take_if(|secret| secret.expose().is_empty());
+        }
+    }
+
+    /// Who reads them knows a secret.
+    pub(super) fn holds_a_secret(&self) -> bool {
+        let register = &self.register;
+        let in_uri = |module: &Secret| module.expose().contains("pin-value=");
+        [&register.api_token, &register.hsm_pin, &register.hsm_so_pin]
+            .iter()
+            .any(|secret| secret.is_some())
+            || register.hsm_module.as_ref().is_some_and(in_uri)
     }
 
     /// Every option that a file may set: all but those that make no sense there or decide which files
     /// are read.
-    fn places(&mut self) -> [(&'static str, Place<'_>); 35] {
+    fn places(&mut self) -> [(&'static str, Place<'_>); 37] {
         places! { self,
             common.sota_dir: Path,
             common.json: Bool,
@@ -174,6 +199,8 @@ impl Options {
             register.hsm_so_pin_file: Path,
             register.hsm_allow_final_try: Bool,
             register.retry_for: Seconds(RETRY_RANGE),
+            register.device_api: Text,
+            register.oauth_base: Text,
             register.ca_file: Path,
             register.force: Bool,
             register.mlock_all: Bool,

@@ -20,6 +20,8 @@ pub(crate) enum Origin {
     OsRelease(&'static str),
     /// Set when this program was built.
     Build(&'static str),
+    /// Follows from another setting, by name.
+    Derived(&'static str),
     /// Nobody said anything else.
     Default,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Origin {
             Origin::Credential(name) => write!(formatter, "credential {name}"),
             Origin::OsRelease(name) => write!(formatter, "os-release {name}"),
             Origin::Build(name) => write!(formatter, "built in {name}"),
+            Origin::Derived(name) => write!(formatter, "from {name}"),
             Origin::Default => formatter.write_str("default"),
         }
     }

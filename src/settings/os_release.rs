@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::checks::not_empty;
 use super::options::{FieldMut, Source};
 use super::origin::Origin;
 
@@ -38,7 +39,7 @@ pub(super) fn sources(release: &OsRelease) -> Vec<Source> {
         ("LMP_MACHINE", |o| &mut o.register.hwid),
     ];
     let sources = texts.into_iter().filter_map(|(name, field)| {
-        let text = release.value(name).map(str::to_owned);
+        let text = not_empty(release.value(name).map(str::to_owned));
         Source::one(Origin::OsRelease(name), field, text)
     });
     sources.collect()

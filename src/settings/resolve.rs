@@ -117,13 +117,15 @@ pub(super) fn resolve(
         hsm_pin,
         hsm_so_pin,
     } = secrets;
+    let device_api = url(r, "device-api", |o| &o.register.device_api)?;
     let settings = Settings {
         factory,
         validate_uuid,
         uuid,
-        name: not_empty(r.optional("name", |o| &o.register.name)),
-        group: not_empty(r.optional("device-group", |o| &o.register.device_group)),
-        hwid: not_empty(r.optional("hwid", |o| &o.register.hwid))
+        name: r.optional("name", |o| &o.register.name),
+        group: r.optional("device-group", |o| &o.register.device_group),
+        hwid: r
+            .optional("hwid", |o| &o.register.hwid)
             .ok_or_else(|| missing("hardware id", "--hwid ID, or LMP_MACHINE in os-release"))?,
         tags: not_empty(r.optional("tags", |o| &o.register.tags))
             .ok_or_else(|| missing("tag", "--tags LIST, or LMP_FACTORY_TAG in os-release"))?,
@@ -138,8 +140,8 @@ pub(super) fn resolve(
         mlock_required: sources
             .first(|o| &o.register.mlock_all)
             .is_some_and(|(on, origin)| *on && *origin != Origin::Default),
-        authorisation: authorisation(r, api_token)?,
-        device_api: check_url("DEVICE_API", &r.value("device-api", |o| &o.device_api))?,
+        authorisation: authorisation(r, api_token, &device_api)?,
+        device_api,
         key: key_setting(r, hsm_pin, hsm_so_pin)?,
         sota_dir: r.path("sota-dir", |o| &o.common.sota_dir),
         update_client_lock: r.path("update-client-lock", |o| &o.register.update_client_lock),
@@ -173,7 +175,48 @@ fn limits(r: &mut Resolver<'_>) -> Timeouts {
     }
 }
 
-fn authorisation(r: &mut Resolver<'_>, token: Option<FoundSecret>) -> Result<Authorisation> {
+fn url(r: &mut Resolver<'_>, name: &'static str, field: Field<String>) -> Result<Url> {
+    let origin = r.sources.first(field).map(|(_, origin)| origin.clone());
+    let origin = origin.unwrap_or(Origin::Default);
+    check_url(name, &origin, &r.value(name, field))
+}
+
+/// Where a person approves: with nothing said for this device, `/oauth` at the host of its device
+/// API, unless that is the one which the address that was built in, or the vendor's, belongs to.
+fn oauth_base(r: &mut Resolver<'_>, device_api: &Url) -> Result<Url> {
+    let (api, base): (Field<String>, Field<String>) =
+        (|o| &o.register.device_api, |o| &o.register.oauth_base);
+    let of_image = |origin: &Origin| matches!(origin, Origin::Build(_) | Origin::Default);
+    if let Some((_, origin)) = r.sources.first(base)
+        && of_image(origin)
+    {
+        let built_in = matches!(origin, Origin::Build(_));
+        let beside = r.sources.iter().find_map(|source| {
+            let belongs = source.origin == Origin::Default || built_in && of_image(&source.origin);
+            api(&source.options).as_ref().filter(|_| belongs)
+        });
+        let beside = beside.and_then(|url| Url::parse(url).ok());
+        if beside.is_none_or(|url| url.origin() != device_api.origin()) {
+            let mut derived = device_api.clone();
+            derived.set_path("/oauth");
+            derived.set_query(None);
+            derived.set_fragment(None);
+            r.record(
+                "oauth-base",
+                derived.to_string(),
+                &Origin::Derived("device-api"),
+            );
+            return Ok(derived);
+        }
+    }
+    url(r, "oauth-base", base)
+}
+
+fn authorisation(
+    r: &mut Resolver<'_>,
+    token: Option<FoundSecret>,
+    device_api: &Url,
+) -> Result<Authorisation> {
     let header = r.value("api-token-header", |o| &o.register.api_token_header);
     if HeaderName::try_from(header.as_str()).is_err() {
         return Err(
@@ -182,10 +225,8 @@ fn authorisation(r: &mut Resolver<'_>, token: Option<FoundSecret>) -> Result<Aut
         );
     }
     let Some(token) = token.filter(|(token, _)| !token.expose().is_empty()) else {
-        let base = r.value("oauth-base", |o| &o.oauth_base);
-        return Ok(Authorisation::DeviceGrant {
-            base: check_url("OAUTH_BASE", &base)?,
-        });
+        let base = oauth_base(r, device_api)?;
+        return Ok(Authorisation::DeviceGrant { base });
     };
     let token = r.secret("api-token", token);
     // A line break would end the header and begin one of the attacker's (RFC 9110 section 5.5).

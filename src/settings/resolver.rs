@@ -21,7 +21,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, name: &'static str, value: String, origin: &Origin) {
+    pub(super) fn record(&mut self, name: &'static str, mut value: String, origin: &Origin) {
+        // A URL's query may be secret.
+        if let (true, Some(query)) = (value.contains("://"), value.find(['?', '#'])) {
+            value.replace_range(query.., "?...");
+        }
         let origin = origin.clone();
         self.provenance.push(Provenance {
             name,

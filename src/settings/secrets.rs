@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::TEXT_LIMIT;
+use super::files::{TEXT_LIMIT, is_forbidden};
 use super::options::{Field, FieldMut, Source, Sources};
 use super::origin::{FoundSecret, Origin};
 use super::token::module_uri;
@@ -61,13 +61,20 @@ pub(super) fn find(sources: &Sources) -> Result<Secrets> {
     );
     Ok(Secrets {
         api_token: first(sources, token, |path| {
-            let line = first_line(path)
-                .map_err(|error| error.hint("write the API token into its first line, alone"))?;
+            let line = first_line(path).map_err(|error| {
+                error.hint(if is_forbidden(path) {
+                    "let this user read it, or run this as one who may"
+                } else {
+                    "write the API token into its first line, alone"
+                })
+            })?;
             // White space around a token is never part of it.
             Ok(Secret::from(line.expose().trim()))
         })?,
         hsm_pin: hsm_pin(sources)?,
-        hsm_so_pin: first(sources, so_pin, first_line)?,
+        hsm_so_pin: first(sources, so_pin, first_line)?
+            .map(visible)
+            .transpose()?,
     })
 }
 
@@ -82,7 +89,7 @@ pub(super) fn hsm_pin(sources: &Sources) -> Result<Option<FoundSecret>> {
         |o| &o.register.hsm_pin_file,
     );
     let Some((in_uri, origin)) = uri_pin(sources)? else {
-        return first(sources, pin, first_line);
+        return first(sources, pin, first_line)?.map(visible).transpose();
     };
     // What nobody wrote down beside the URI gives way to it.
     let passed_on =
@@ -93,10 +100,28 @@ pub(super) fn hsm_pin(sources: &Sources) -> Result<Option<FoundSecret>> {
         )
         .hint("leave one of them out"));
     }
-    match in_uri {
-        UriPin::Value(pin) => Ok(Some((pin, origin))),
-        UriPin::File(path) => Ok(Some((first_line(&path)?, Origin::File(path)))),
+    visible(match in_uri {
+        UriPin::Value(pin) => (pin, origin),
+        UriPin::File(path) => (first_line(&path)?, Origin::File(path)),
+    })
+    .map(Some)
+}
+
+/// Refuses a PIN with a character that nobody sees, such as an editor's byte order mark: it would
+/// spend a try.
+fn visible((pin, origin): FoundSecret) -> Result<FoundSecret> {
+    let is_invisible = |c: char| {
+        let zero_width = matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
+        zero_width || (c.is_whitespace() && !c.is_ascii())
+    };
+    if !pin.expose().contains(is_invisible) {
+        return Ok((pin, origin));
     }
+    Err(Error::setting(format!(
+        "the PIN ({origin}) has a byte order mark or another character that nobody sees"
+    ))
+    .hint("save it as plain text, without such characters"))
 }
 
 fn uri_pin(sources: &Sources) -> Result<Option<(UriPin, Origin)>> {

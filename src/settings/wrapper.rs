@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::environment;
 use super::files::TEXT_LIMIT;
 use super::hsm_file::{self, HsmFile};
-use super::options::{FieldMut, Source};
+use super::options::{FieldMut, Source, Sources};
 use super::origin::Origin::{self, Environment};
+use super::resolve::sota_dir;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::sota::directory::{Directory, is_there, read_text};
@@ -60,14 +61,15 @@ pub(super) fn set() -> Result<Vec<Source>> {
 ///
 /// # Errors
 /// [`crate::error::Kind::Storage`] for a directory of apps that cannot be read.
-pub(super) fn found(sota_dir: &Path) -> Result<Vec<Source>> {
+pub(super) fn found(sources: &Sources) -> Result<Vec<Source>> {
     let file = PathBuf::from(TOKEN_FILE);
     // A token that was forgotten is an error at once, and no code that nobody reads. An image that
     // names its approval server and has no such file means a person.
-    let assumed = variable("OAUTH_BASE")?.is_none() || is_there(&file);
+    let base = sources.first(|o| &o.register.oauth_base);
+    let assumed = base.is_none_or(|(_, origin)| *origin == Origin::Default) || is_there(&file);
     let file = assumed.then_some(file);
     let token = Source::one(Origin::Default, |o| &mut o.register.api_token_file, file);
-    let path = sota_dir.join("compose-apps");
+    let path = sota_dir(sources).join("compose-apps");
     let apps = preloaded_apps(&path)?;
     let apps = Source::one(Origin::File(path), |o| &mut o.register.apps, apps);
     Ok(token.into_iter().chain(apps).collect())

@@ -101,9 +101,25 @@ impl Directory {
 
     /// Whether anything of that name is here, a dangling symbolic link too.
     pub(crate) fn has(&self, name: &str) -> Result<bool> {
-        match retry_on_intr(|| fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
+        Ok(self.mode(name, AtFlags::SYMLINK_NOFOLLOW)?.is_some())
+    }
+
+    /// Whether a directory has that name; `None` if nothing has.
+    pub(crate) fn has_directory(&self, name: &str) -> Result<Option<bool>> {
+        let mode = self.mode(name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(mode.map(|mode| FileType::from_raw_mode(mode) == FileType::Directory))
+    }
+
+    /// The permissions of a file, through a symbolic link; `None` if there is none.
+    pub(crate) fn permissions(&self, name: &str) -> Result<Option<u32>> {
+        let mode = self.mode(name, AtFlags::empty())?;
+        Ok(mode.map(|mode| mode & 0o7777))
+    }
+
+    fn mode(&self, name: &str, flags: AtFlags) -> Result<Option<u32>> {
+        match retry_on_intr(|| fs::statat(&self.fd, name, flags)) {
+            Ok(facts) => Ok(Some(facts.st_mode)),
+            Err(Errno::NOENT) => Ok(None),
             Err(cause) => Err(failure("look at", &self.path.join(name), cause)),
         }
     }

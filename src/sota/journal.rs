@@ -16,10 +16,11 @@ mod entry;
 mod record;
 mod version1;
 
-use entry::{Event, sha256, unusable};
+pub(crate) use entry::sha256;
+use entry::{Event, unusable};
 pub(crate) use record::{
-    Identity, KeyPlace, Overrides, Planned, Progress, ReceivedFile, Record, Request, TokenPlace,
-    UuidOrigin, Wishes,
+    Asked, Identity, KeyPlace, Planned, Progress, ReceivedFile, Record, Request, TokenPlace,
+    UuidOrigin,
 };
 use version1::DIRECTORY;
 
@@ -179,34 +180,27 @@ impl<'a> Journal<'a> {
         self.settle()
     }
 
-    /// Notes that other things are asked for than before, beside the same identity.
-    pub(crate) fn wish(&mut self, wishes: Wishes) -> Result<()> {
-        if wishes == self.record.plan.wishes {
-            return Ok(());
-        }
-        self.note(Event::Wishes { wishes }, Vec::new())
-    }
-
     /// Gives up a UUID that the backend may hold for another one, whose request `csr` is.
     pub(crate) fn take_new_uuid(&mut self, uuid: String, csr: String) -> Result<()> {
-        let Planned {
-            identity, wishes, ..
-        } = &self.record.plan;
-        let name = if wishes.name == identity.uuid {
-            &uuid
-        } else {
-            &wishes.name
-        };
-        let name = name.clone();
-        self.note(Event::NewUuid { uuid, name, csr }, Vec::new())?;
+        self.note(Event::NewUuid { uuid, csr }, Vec::new())?;
         self.settle()
     }
 
     /// Takes the verified files: from here no network and no answer is needed any more.
-    pub(crate) fn receive(&mut self, files: Vec<ReceivedFile>, remove: Vec<String>) -> Result<()> {
+    pub(crate) fn receive(
+        &mut self,
+        asked: Asked,
+        files: Vec<ReceivedFile>,
+        remove: Vec<String>,
+    ) -> Result<()> {
         let replaces = self.sota.read_secret(CONFIGURATION, ANSWER_LIMIT)?;
         let replaces = replaces.map(|text| sha256(&text));
-        self.note(Event::Received { remove, replaces }, files)?;
+        let event = Event::Received {
+            asked,
+            remove,
+            replaces,
+        };
+        self.note(event, files)?;
         self.settle()
     }
 

@@ -90,6 +90,14 @@ impl SotaToml {
         self.values.iter().find(wanted).map(|entry| &entry.value)
     }
 
+    /// Checks that nothing is said of a token: its readers would load the library that is named.
+    pub fn check_no_token(&self) -> Result<(), Flaw> {
+        if self.text().lines().any(|line| line.trim() == P11_HEADER) {
+            return Err(unfit("it has a section [p11], and the key is in a file"));
+        }
+        Ok(())
+    }
+
     /// The ids of the token's objects, if there are any: two hex digits each.
     #[must_use]
     pub fn token_ids(&self) -> Option<Ids> {

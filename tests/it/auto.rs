@@ -3,4 +3,5 @@
 mod configuration;
 mod files;
 mod hsm;
+mod permissions;
 mod rehearsal;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::builder::Str;
+use clap::{Arg, Command, CommandFactory as _, ValueHint};
 use clap_complete::Shell;
 use lmp_test_support::repository;
 use lmp_test_support::tools::output;
@@ -20,6 +21,32 @@ fn command() -> Command {
     CommandLine::command()
         .version(version)
         .long_version(version)
+}
+
+/// The same with what a shell may offer as values, by what each option calls its own.
+fn command_for_shells() -> Command {
+    fn hinted(command: Command) -> Command {
+        let hinted_option = |option: Arg| {
+            let named = option.get_value_names().and_then(<[_]>::first);
+            match named.map(Str::as_str) {
+                Some("BOOL") => option.value_parser(["true", "false"]),
+                Some("DIR") => option.value_hint(ValueHint::DirPath),
+                Some("FILE" | "PATH") => option.value_hint(ValueHint::FilePath),
+                // Not even a file's name is a guess at it; to bash, `Other` would repeat the word.
+                _ => option,
+            }
+        };
+        command.mut_args(hinted_option).mut_subcommands(hinted)
+    }
+    hinted(command())
+}
+
+/// `clap_complete` spells a name with a hyphen in two ways, and then never finds its commands.
+fn mended(script: &str) -> String {
+    let joined = |by: &str| NAME.replace('-', by) + "__subcmd__";
+    let (wrong, right) = (joined("__subcmd__"), joined("__"));
+    assert!(script.contains(&wrong), "clap_complete has learnt it");
+    script.replace(&wrong, &right)
 }
 
 /// What is written by hand of a page: packaging/man.
@@ -141,10 +168,76 @@ fn files() -> BTreeMap<String, String> {
         (Shell::Fish, format!("{NAME}.fish")),
     ] {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut command(), NAME, &mut script);
-        files.insert(file, String::from_utf8(script).expect("UTF-8"));
+        clap_complete::generate(shell, &mut command_for_shells(), NAME, &mut script);
+        let script = String::from_utf8(script).expect("UTF-8");
+        let script = if shell == Shell::Bash {
+            mended(&script)
+        } else {
+            script
+        };
+        files.insert(file, script);
     }
     files
+}
+
+/// What bash offers after these words, of which the last is being typed.
+fn offered(words: &[&str]) -> Vec<String> {
+    // The first two words are those of readline: what is typed, and what stands before it.
+    let script = "source \"$1\" && shift && COMP_WORDS=(\"$@\") && COMP_CWORD=$(($# - 1)) && \
+                  compopt() { printf 'compopt %s\\n' \"$2\"; } && \
+                  _lmp__device__register \"$1\" \"${!#}\" \"${COMP_WORDS[COMP_CWORD - 1]}\" && \
+                  printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let output = std::process::Command::new("bash")
+        .args(["--norc", "-c", script, "bash"])
+        .arg(repository("packaging/generated").join(NAME))
+        .arg(NAME)
+        .args(words)
+        .current_dir(repository("packaging"))
+        .output()
+        .expect("bash runs");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_knows_what_comes_next() {
+    assert_eq!(offered(&["ch"]), ["check"]);
+    assert_eq!(offered(&["--hsm-p"]), ["--hsm-pin", "--hsm-pin-file"]);
+    assert_eq!(offered(&["check", "--of"]), ["--offline"]);
+    assert_eq!(offered(&["unregister", "--k"]), ["--keep-token"]);
+    assert_eq!(offered(&["auto", "--fa"]), ["--factory"]);
+    let of_check = offered(&["check", "--"]);
+    for option in ["--offline", "--sota-dir", "--json"] {
+        assert!(
+            of_check.iter().any(|word| word == option),
+            "{option}: {of_check:?}"
+        );
+    }
+    assert!(
+        !of_check.iter().any(|word| word == "--factory"),
+        "{of_check:?}"
+    );
+    for words in [
+        &["-p", ""][..],
+        &["--force", ""],
+        &["auto", "--mlock-all", ""],
+    ] {
+        assert_eq!(offered(words), ["true", "false"], "{words:?}");
+    }
+    assert_eq!(offered(&["auto", "-l", "f"]), ["false"]);
+    for words in [
+        &["-d", "deb"][..],
+        &["check", "--sota-dir", "deb"],
+        &["--config-dir", ""],
+    ] {
+        assert_eq!(offered(words), ["compopt plusdirs", ""], "{words:?}");
+    }
+    let files = offered(&["auto", "--ca-file", "tmp"]);
+    assert_eq!(files, ["compopt filenames", "tmpfiles.conf"]);
 }
 
 #[test]

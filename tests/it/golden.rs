@@ -2,10 +2,12 @@
 //! options that changes them.
 
 use lmp_test_support::answers::signing_server;
-use lmp_test_support::board::{Board, TOKEN};
-use lmp_test_support::scripted::Request;
+use lmp_test_support::board::{Board, TOKEN, run};
+use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
 use lmp_test_support::tools::openssl;
 use serde_json::{Value, json};
+
+mod incumbent;
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
 
@@ -60,62 +62,6 @@ fn golden(arguments: &[&str], change: impl FnOnce(&mut Value)) {
     assert_eq!(body, expected, "{arguments:?}");
 }
 
-#[test]
-fn the_defaults() {
-    golden(&[], |_| {});
-}
-
-#[test]
-fn apps() {
-    golden(&["-a", "app1,app2"], |body| {
-        body["overrides"]["pacman"]["compose_apps"] = "\"app1,app2\"".into();
-    });
-    golden(&["--apps", ""], |body| {
-        body["overrides"]["pacman"]["compose_apps"] = "\"\"".into();
-    });
-}
-
-#[test]
-fn restorable_apps() {
-    golden(&["-A", "app3"], |body| {
-        body["overrides"]["pacman"]["reset_apps"] = "\"app3\"".into();
-    });
-    golden(&["-a", "app1", "-A", "app1,app3"], |body| {
-        body["overrides"]["pacman"]["compose_apps"] = "\"app1\"".into();
-        body["overrides"]["pacman"]["reset_apps"] = "\"app1,app3\"".into();
-    });
-}
-
-/// A device that restores nothing says nothing about it.
-#[test]
-fn no_restorable_apps() {
-    golden(&["-A", ""], |body| {
-        let pacman = body["overrides"]["pacman"].as_object_mut().unwrap();
-        pacman.remove("reset_apps");
-        pacman.remove("reset_apps_root");
-    });
-}
-
-#[test]
-fn group_name_hardware_tags_and_proxy() {
-    golden(&["-g", "grp-1"], |body| body["group"] = "grp-1".into());
-    golden(&["-g", ""], |_| {});
-    golden(&["-n", "front door"], |body| {
-        body["name"] = "front door".into();
-    });
-    golden(&["-n", ""], |_| {});
-    golden(&["-i", "intel-corei7-64"], |body| {
-        body["hardware-id"] = "intel-corei7-64".into();
-    });
-    golden(&["-t", "devel,test"], |body| {
-        body["overrides"]["pacman"]["tags"] = "\"devel,test\"".into();
-    });
-    golden(&["--use-ostree-server", "0"], |body| {
-        body["use-ostree-server"] = "false".into();
-    });
-    golden(&["--use-ostree-server", "on"], |_| {});
-}
-
 /// An override is TOML source: what a person typed must not end the string it is in.
 #[test]
 fn quotes_backslashes_and_newlines_stay_inside_their_string() {
@@ -131,48 +77,57 @@ fn quotes_backslashes_and_newlines_stay_inside_their_string() {
     golden(&["-n", "a\"\\\nb"], |body| body["name"] = "a\"\\\nb".into());
 }
 
-/// The body of a production device differs in its CSR alone.
+/// Which directory it is does not hang on where this runs; links in it stay as they are typed.
 #[test]
-fn production() {
-    golden(&["-p1"], |_| {});
-    golden(&["--production"], |_| {});
+fn the_directory_is_sent_and_written_absolute() {
+    for (typed, meant) in [
+        ("sota", "sota"),
+        ("./sota/", "sota"),
+        ("sota/../sota", "sota/../sota"),
+    ] {
+        let board = Board::new();
+        let server = signing_server();
+        let mut command = board.bare_command();
+        command.current_dir(board.path(""));
+        command.env("DEVICE_API", server.url());
+        command.args([
+            "-d",
+            typed,
+            "--start-daemon",
+            "0",
+            "--os-release",
+            "os-release",
+        ]);
+        command.args(["--api-token-file", "token", "--update-client-lock", "lock"]);
+        let shown = run(command).expect(0).stdout;
+        let meant = board.path(meant).to_str().unwrap().to_owned();
+        assert_eq!(
+            server.only_request().json()["sota-config-dir"],
+            meant.as_str()
+        );
+        assert!(shown.contains(&format!("{meant}/sota.toml")), "{shown}");
+        let configuration = board.text("sota.toml");
+        assert!(
+            configuration.contains(&format!("{meant}/")),
+            "{configuration}"
+        );
+        assert!(!configuration.contains("\"sota") && !configuration.contains("\"./"));
+    }
 }
 
+/// One directory, also for what an interrupted run left there.
 #[test]
-fn everything_at_once() {
-    let line = "-g grp -n nam -i hw -t t1,t2 -a a1 -A a2 -p 1 --use-ostree-server=no";
-    let arguments: Vec<&str> = line.split_whitespace().collect();
-    golden(&arguments, |body| {
-        let sota = body["sota-config-dir"].as_str().unwrap().to_owned();
-        *body = json!({
-            "use-ostree-server": "false",
-            "sota-config-dir": sota,
-            "hardware-id": "hw",
-            "name": "nam",
-            "uuid": UUID,
-            "group": "grp",
-            "overrides": {
-                "pacman": {
-                    "type": "\"ostree+compose_apps\"",
-                    "compose_apps_root": format!("\"{sota}/compose-apps\""),
-                    "compose_apps": "\"a1\"",
-                    "reset_apps_root": format!("\"{sota}/reset-apps\""),
-                    "reset_apps": "\"a2\"",
-                    "tags": "\"t1,t2\"",
-                },
-            },
-        });
-    });
-}
-
-/// `sota-config-dir` is passed on as given, whatever it leads to.
-#[test]
-fn the_directory_is_sent_as_it_was_given() {
+fn a_slash_at_the_end_is_no_other_directory() {
+    let failing = ScriptedServer::always(Answer::whole(503, b"{}"));
     let board = Board::new();
-    let odd = board.path("sota/../sota");
-    let board = board.with_sota(odd.clone());
-    let sent = request(&board, &[]).json();
-    assert_eq!(sent["sota-config-dir"], odd.to_str().unwrap());
+    board.register(&failing.url(), [""; 0]).expect(75);
+    let first = failing.requests().pop().unwrap().json();
+    let with_slash = board.sota().join("");
+    let board = board.with_sota(with_slash);
+    let server = signing_server();
+    board.register(&server.url(), ["--verbose"]).expect(0);
+    let second = server.only_request().json();
+    assert_eq!(second["sota-config-dir"], first["sota-config-dir"]);
 }
 
 /// Without `--uuid` the device chooses one, says it everywhere, and never the same.

@@ -5,13 +5,16 @@
 mod accepted;
 mod bodies;
 mod certificates;
+mod changed;
 mod configurations;
 mod disk;
 mod force;
 mod names;
 mod pem;
+mod proxy;
 mod status;
 mod surroundings;
+mod tls;
 mod trust;
 mod wire;
 

@@ -12,6 +12,7 @@
 )]
 
 mod auto;
+mod budget;
 mod clock;
 mod corpus;
 mod documents;

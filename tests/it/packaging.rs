@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use lmp_test_support::repository;
@@ -123,4 +124,44 @@ fn the_container_build_sees_every_build_variable() {
             "x86_64-unknown-linux-gnu"
         ]
     );
+}
+
+/// Everybody may read the configuration, so that `check` and `--dry-run` work for everybody; a
+/// directory that is there stays as closed as its owner made it.
+#[test]
+fn the_configuration_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("etc/lmp-device-register");
+    let mode = || fs::metadata(&directory).unwrap().permissions().mode() & 0o7777;
+    let make = || {
+        let mut install = Command::new("make");
+        install.arg("-sC").arg(repository("")).arg("install-files");
+        succeed(install.arg(format!("DESTDIR={}", root.path().display())));
+    };
+    let boot = || {
+        let mut tmpfiles = Command::new("systemd-tmpfiles");
+        tmpfiles
+            .arg("--create")
+            .arg(format!("--root={}", root.path().display()));
+        succeed(tmpfiles.arg(repository("packaging/tmpfiles.conf")));
+    };
+    for install in [&make as &dyn Fn(), &boot] {
+        install();
+        assert_eq!(mode(), 0o755);
+        fs::remove_dir(&directory).unwrap();
+    }
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+    boot();
+    assert_eq!(mode(), 0o700);
+    assert!(text("packaging/debian/postinst").contains(
+        "[ -d /etc/lmp-device-register ] || install -d -m 0755 /etc/lmp-device-register"
+    ));
+}
+
+fn succeed(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {output:?}");
 }

@@ -6,3 +6,4 @@ mod files;
 mod options;
 mod output;
 mod refusals;
+mod rotation;

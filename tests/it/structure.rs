@@ -29,7 +29,6 @@ const FACTORY: &[&str] = &[
     "approval",
     "factory",
     "api",
-    "app",
     "server",
     "cli",
     "lib",

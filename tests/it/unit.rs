@@ -195,7 +195,7 @@ fn is_retried(kind: Kind) -> bool {
     match kind {
         // Somebody else is at work, the disk may be freed, the token plugged in, the network up.
         Kind::Busy | Kind::Token | Kind::Storage | Kind::Temporary => true,
-        // The first is no failure for the unit: its work is done.
+        // The first is no failure for the unit: its work is done. A PIN is `Unauthorised`.
         Kind::AlreadyRegistered
         | Kind::Usage
         | Kind::Answer

@@ -8,6 +8,7 @@ use std::process::Command;
 use lmp_test_support::answers::{registered_board, signing_server};
 use lmp_test_support::board::{Board, FILES, JOURNAL, Run, run};
 use lmp_test_support::factory::Factory;
+use lmp_test_support::rotation::uuid;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
 use lmp_test_support::tools::{Holder, under};
 use lmp_test_support::watched::Watched;
@@ -52,13 +53,20 @@ fn exactly_what_a_registration_made() {
     for name in DATABASE {
         fs::write(board.file(name), "x").unwrap();
     }
+    let device = uuid(&board);
     let run = unregister(&board, &["--yes"]).expect(0);
     assert_eq!(board.snapshot(), rest);
+    let line = format!("  device: {device} (delete it on the backend)\n");
+    assert!(run.stdout.contains(&line), "{run}");
     for name in FILES.iter().chain(&DATABASE) {
         let line = format!("  file: {}\n", board.file(name).display());
         assert!(run.stdout.contains(&line), "{name} is not in {run}");
     }
     assert_eq!(run.stderr, "");
+    // Without a certificate that says which one it was.
+    fs::write(board.file("client.pem"), "x").unwrap();
+    let run = unregister(&board, &["--yes"]).expect(0);
+    assert!(run.stdout.contains("delete the device on the"), "{run}");
 }
 
 #[test]
@@ -76,7 +84,7 @@ fn again_and_where_nothing_is() {
     fs::remove_dir(board.sota()).unwrap();
     unregister(&board, &["--yes"])
         .expect(73)
-        .says(&["No such file"]);
+        .says(&["No such file", "hint: give --sota-dir DIR"]);
 }
 
 /// As another device, at a backend that checks it.
@@ -139,18 +147,22 @@ fn a_journal_beside_a_registration() {
     let server = ScriptedServer::always(Answer::Close(Vec::new()));
     board.register(&server.url(), ["--force"]).expect(75);
     assert!(board.names().contains(&JOURNAL.to_owned()));
-    unregister(&board, &["--yes"]).expect(0);
+    let begun = server.only_request().json()["uuid"].clone();
+    let device = uuid(&board);
+    let json = unregister(&board, &["--yes", "--json"]).expect(0).json();
+    assert_eq!(json["uuid"], device);
+    assert_eq!(json["orphans"], serde_json::json!([begun]));
     assert!(board.names().is_empty());
 }
 
 #[test]
 fn a_person_is_asked() {
-    for (answer, code, stays) in [
-        ("y", 0, false),
-        ("YES", 0, false),
-        ("n", 64, true),
-        ("", 64, true),
-        ("yeah", 64, true),
+    for (answer, stays) in [
+        ("y", false),
+        ("YES", false),
+        ("n", true),
+        ("", true),
+        ("yeah", true),
     ] {
         let board = registered_board();
         let before = board.snapshot();
@@ -159,9 +171,9 @@ fn a_person_is_asked() {
         assert!(FILES.iter().all(|name| shown.contains(name)), "{shown}");
         assert_eq!(board.snapshot(), before, "before the answer");
         asked.enter(answer);
-        let ended = asked.end().expect(code);
+        let ended = asked.end().expect(0);
         if stays {
-            ended.says(&["the registration stays as it is", "hint: give --yes"]);
+            ended.says(&["The registration stays as it is."]);
             assert_eq!(board.snapshot(), before);
         } else {
             assert!(board.names().is_empty());
@@ -177,7 +189,7 @@ fn a_person_who_leaves() {
     asked.wait_for("Remove it? [y/N] ");
     // Control-D on an empty line.
     asked.press("\u{4}");
-    asked.end().expect(64);
+    asked.end().expect(0);
     assert_eq!(board.names(), FILES);
 }
 

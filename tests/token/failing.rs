@@ -8,7 +8,7 @@ use lmp_test_support::answers::Backend;
 use lmp_test_support::board::{JOURNAL, Run};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, Request, ScriptedServer};
-use lmp_test_support::token::{PIN, SOFTHSM, TokenBoard, odd_module, registration, spy};
+use lmp_test_support::token::{LABEL, PIN, SOFTHSM, TokenBoard, odd_module, registration, spy};
 
 /// Registers at a scripted server.
 fn register_at(device: &TokenBoard, url: &str, arguments: &[&str]) -> Run {
@@ -202,29 +202,58 @@ fn a_token_removed_half_way_is_cleaned_up_by_the_next_run() {
     assert_eq!(factory.server.devices().unwrap().len(), 1);
 }
 
+/// With a software key, another token, or without its key, it is another registration: the next run
+/// begins that one, and names what is left.
 #[test]
-fn an_interrupted_registration_is_finished_with_its_own_token() {
-    let server = server(|_| Answer::whole(500, b""));
-    let device = TokenBoard::new();
-    register_at(&device, &server.url(), &[]).expect(75);
-    let before = device.board.snapshot();
+fn an_interrupted_registration_whose_key_is_elsewhere() {
+    let interrupted = || {
+        let (device, backend) = (TokenBoard::new(), Backend::new());
+        let server = server(move |request| match request.number {
+            0 | 1 => Answer::whole(500, b""),
+            _ => backend.signed(request),
+        });
+        register_at(&device, &server.url(), &[]).expect(75);
+        let posts = server.requests();
+        let uuid = posts.last().unwrap().json()["uuid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        (device, server, uuid)
+    };
+    let (device, server, uuid) = interrupted();
     let objects = device.hsm.objects();
-    // With a software key, another token or another module it is another registration.
     let mut software = device.board.command(&server.url());
     software.args(["--start-daemon", "0", "--retry-for", "0"]);
-    device.run(software).expect(78).says(&["place of the key"]);
-    device.hsm.initialise("other");
-    register_at(&device, &server.url(), &["--hsm-token-label", "other"])
-        .expect(78)
-        .says(&["place of the key"]);
-    assert_eq!(device.board.snapshot(), before);
-    assert_eq!(device.hsm.objects(), objects);
-    // The key is gone: nobody else can finish it.
-    device.hsm.tool(
-        "aktualizr",
-        &["--delete-object", "--type", "privkey", "--id", "01"],
+    let run = device.run(software).expect(0);
+    assert!(
+        run.stdout.contains(&format!("orphan:      {uuid}")),
+        "{run}"
     );
-    register_at(&device, &server.url(), &[])
-        .expect(69)
-        .says(&["private key", "01"]);
+    run.says(&[
+        "stays on the token",
+        "--delete-object --type privkey --id 01",
+    ]);
+    assert_eq!(device.hsm.objects(), objects);
+
+    let (device, server, uuid) = interrupted();
+    device.hsm.initialise("other");
+    let run = register_at(&device, &server.url(), &["--hsm-token-label", "other"]).expect(0);
+    assert!(
+        run.stdout.contains(&format!("orphan:      {uuid}")),
+        "{run}"
+    );
+    assert_eq!(device.hsm.objects_on("other"), registration("01", "03"));
+
+    let (device, server, uuid) = interrupted();
+    for kind in ["privkey", "pubkey"] {
+        device
+            .hsm
+            .tool(LABEL, &["--delete-object", "--type", kind, "--id", "01"]);
+    }
+    let run = register_at(&device, &server.url(), &[]).expect(0);
+    assert!(
+        run.stdout.contains(&format!("orphan:      {uuid}")),
+        "{run}"
+    );
+    assert_eq!(device.hsm.objects(), registration("01", "03"));
 }

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod choosing;
+mod claiming;
 mod failing;
+mod limits;
 mod memory;
 mod modules;
 mod odd;
@@ -11,6 +13,7 @@ mod pins;
 mod registering;
 mod rehearsing;
 mod replacing;
+mod rotating;
 mod secrets;
 mod tpm;
 mod unregistering;

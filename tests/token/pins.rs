@@ -31,7 +31,7 @@ fn a_wrong_pin_is_spent_exactly_once() {
     let mut command = spied_command(&device, &factory);
     command.args(["--hsm-pin", "00000000", "--hsm-so-pin", SO_PIN]);
     let (run, calls) = device.spied(command, Path::new(SOFTHSM));
-    let run = run.expect(69).says(&["CKR_PIN_INCORRECT", "no other"]);
+    let run = run.expect(77).says(&["CKR_PIN_INCORRECT", "no other"]);
     assert!(!run.stderr.contains("00000000"), "{run}");
     assert_eq!(logins(&calls), 1, "{calls:?}");
     assert!(device.hsm.flags(LABEL).contains("user PIN count low"));
@@ -51,7 +51,7 @@ fn a_pin_of_impossible_length_is_not_spent() {
         let mut command = spied_command(&device, &factory);
         command.args(["--hsm-pin", pin]);
         let (run, calls) = device.spied(command, Path::new(SOFTHSM));
-        run.expect(69).says(&["length", "no try was spent"]);
+        run.expect(77).says(&["length", "no try was spent"]);
         assert_eq!(logins(&calls), 0, "{calls:?}");
     }
     assert!(!device.hsm.flags(LABEL).contains("count low"));
@@ -61,7 +61,7 @@ fn a_pin_of_impossible_length_is_not_spent() {
         let mut command = spied_command(&blank, &factory);
         command.args(["--hsm-pin", pin, "--hsm-so-pin", so_pin]);
         let (run, calls) = blank.spied(command, Path::new(SOFTHSM));
-        run.expect(69).says(&["length"]);
+        run.expect(77).says(&["length"]);
         assert!(!calls.iter().any(|call| call == "C_InitToken"), "{calls:?}");
     }
     assert!(blank.hsm.labels().is_empty());
@@ -84,19 +84,20 @@ fn with_flags(
 #[test]
 fn flags_are_read_before_a_login() {
     let (factory, device) = (Factory::new(), TokenBoard::new());
-    for (flags, more, words) in [
+    for (flags, code, more, words) in [
         (
             FINAL_TRY,
+            77,
             &[][..],
             &["one more wrong", "--hsm-allow-final-try"][..],
         ),
-        (LOCKED, &[], &["locked", "--init-pin"]),
-        (LOCKED, &["--hsm-allow-final-try"], &["locked"]),
-        ("flags=100", &[], &["protected authentication path"]),
-        ("flags=2", &[], &["write protected"]),
+        (LOCKED, 77, &[], &["locked", "--init-pin"]),
+        (LOCKED, 77, &["--hsm-allow-final-try"], &["locked"]),
+        ("flags=100", 69, &[], &["protected authentication path"]),
+        ("flags=2", 69, &[], &["write protected"]),
     ] {
         let (run, calls) = with_flags(&device, &factory, flags, more);
-        run.expect(69).says(words);
+        run.expect(code).says(words);
         assert_eq!(logins(&calls), 0, "{flags}: {calls:?}");
     }
     assert!(device.names().is_empty());
@@ -115,9 +116,10 @@ fn check_spends_no_final_try() {
     let (factory, device) = (Factory::new(), TokenBoard::new());
     device.register_odd(&factory, "", &[]).expect(0);
     device.check("").expect(0);
-    device.check(FINAL_TRY).expect(69).says(&["one more wrong"]);
-    device.check(LOCKED).expect(69).says(&["locked"]);
-    device.check(COUNT_LOW).expect(0).says(&["few tries"]);
+    device.check(FINAL_TRY).expect(77).says(&["one more wrong"]);
+    device.check(LOCKED).expect(77).says(&["locked"]);
+    let run = device.check(COUNT_LOW).expect(0);
+    assert!(run.stdout.contains("few tries"), "{run}");
 }
 
 /// The flags of the security officer's PIN count when it is the one that is spent.
@@ -130,14 +132,14 @@ fn flags_of_the_security_officer() {
         ("flags=400000", "locked"),
     ] {
         let (run, calls) = with_flags(&device, &factory, flags, &[]);
-        run.expect(69).says(&["security officer PIN", word]);
+        run.expect(77).says(&["security officer PIN", word]);
         // The user's login told that there is no user PIN yet; the officer's never came.
         assert_eq!(logins(&calls), 1, "{calls:?}");
     }
     let mut command = spied_command(&device, &factory);
     command.args(["--hsm-pin", PIN, "--hsm-so-pin", "99999999"]);
     let (run, calls) = device.spied(command, Path::new(SOFTHSM));
-    run.expect(69)
+    run.expect(77)
         .says(&["security officer PIN", "CKR_PIN_INCORRECT"]);
     assert_eq!(logins(&calls), 2, "{calls:?}");
     // A token that has its user PIN needs no officer: its flags do not matter.
@@ -237,6 +239,41 @@ fn what_the_consumers_cannot_read_is_refused_before_anything_happens() {
     }
     assert!(device.hsm.labels().is_empty());
     assert!(device.names().is_empty());
+}
+
+/// An editor's byte order mark, or a mark that came with a copy, would spend a try.
+#[test]
+fn a_pin_with_a_character_that_nobody_sees() {
+    let (factory, device) = (Factory::new(), TokenBoard::new());
+    let path = device.hsm.path("pin");
+    for pin in [
+        format!("\u{feff}{PIN}"),
+        format!("{PIN}\u{200b}"),
+        PIN.replace("pin", "p\u{ad}in"),
+        PIN.replace("pin", "\u{a0}pin"),
+    ] {
+        std::fs::write(&path, format!("{pin}\n")).unwrap();
+        let uri = format!(
+            "pkcs11:?module-path={SOFTHSM}&pin-source=file:{}",
+            path.display()
+        );
+        let file = path.to_str().unwrap();
+        for arguments in [
+            &["-m", SOFTHSM, "-P", &pin][..],
+            &["-m", SOFTHSM, "--hsm-pin-file", file],
+            &["-m", SOFTHSM, "-P", PIN, "--hsm-so-pin-file", file],
+            &["-m", &uri],
+        ] {
+            let mut command = factory.command(&device.board);
+            device.hsm.show_to(&mut command);
+            command.args(arguments);
+            device
+                .run(command)
+                .expect(78)
+                .says(&["nobody sees", "hint: "]);
+        }
+    }
+    assert!(!device.hsm.flags(LABEL).contains("count low"));
 }
 
 /// The incumbent's wrapper then silently made a software key.

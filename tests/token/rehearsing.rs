@@ -98,8 +98,8 @@ fn why_there_is_none() {
         command
     };
     // CKF_USER_PIN_LOCKED, CKF_USER_PIN_FINAL_TRY, CKF_WRITE_PROTECTED.
-    rehearse(&device, odd("flags=40000", &[]), 69).says(&["locked"]);
-    rehearse(&device, odd("flags=20000", &[]), 69).says(&["--hsm-allow-final-try"]);
+    rehearse(&device, odd("flags=40000", &[]), 77).says(&["locked"]);
+    rehearse(&device, odd("flags=20000", &[]), 77).says(&["--hsm-allow-final-try"]);
     let run = rehearse(&device, odd("flags=20000", &["--hsm-allow-final-try"]), 0);
     run.says(&["warning: "]);
     rehearse(&device, odd("flags=2", &[]), 69).says(&["write protected"]);

@@ -55,12 +55,12 @@ fn no_program_that_is_started_sees_a_pin() {
 fn no_run_says_a_pin_or_leaves_one_in_its_journal() {
     let factory = Factory::new();
     for (odd, code, holders) in [
-        ("fail=C_Login:a0", 69, &[][..]),
+        ("fail=C_Login:a0", 77, &[][..]),
         ("fail=C_GenerateKeyPair:31", 69, &[]),
         ("gone-after=C_GenerateKeyPair", 69, &[]),
         ("fail=C_Sign:30", 69, &[]),
         ("fail=C_InitToken:30", 69, &[]),
-        ("fail=C_InitPIN:a2", 69, &[]),
+        ("fail=C_InitPIN:a2", 77, &[]),
         ("fail=C_CreateObject:31", 69, &[JOURNAL]),
         ("", 0, &["sota.toml"]),
     ] {

@@ -148,7 +148,32 @@ fn a_wrong_pin_and_a_leftover_key_on_a_tpm() {
     tpm.show_to(&mut wrong);
     wrong.arg("-m").arg(Tpm::module());
     wrong.args(["-P", "wrong-pin", "--force"]);
-    run(wrong).expect(69).says(&["PIN"]);
+    run(wrong).expect(77).says(&["PIN"]);
     assert_eq!(tpm.objects(), registration("01", "03"));
     assert!(board.names().is_empty());
+}
+
+/// The module shows no flag of that before: a wrong PIN must never be tried by a machine again.
+#[test]
+fn a_tpm_locks_itself() {
+    let factory = Factory::new();
+    let (tpm, board) = (Tpm::new(), Board::new());
+    run(tpm.command(&factory, &board, &Tpm::module())).expect(0);
+    let mut wrong = factory.command(&board);
+    tpm.show_to(&mut wrong);
+    wrong.arg("-m").arg(Tpm::module()).args(["--force", "-P"]);
+    let mut right = lmp_test_support::tools::under("/usr/bin/env", [""; 0], &wrong);
+    right.arg(PIN);
+    wrong.arg("wrong-pin");
+    for _ in 0..3 {
+        run(lmp_test_support::tools::under(
+            "/usr/bin/env",
+            [""; 0],
+            &wrong,
+        ))
+        .expect(77);
+    }
+    run(right)
+        .expect(77)
+        .says(&["CKR_PIN_LOCKED", "a TPM unlocks itself"]);
 }

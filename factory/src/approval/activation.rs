@@ -2,7 +2,6 @@
 //! without scripts; every POST carries a token that only our own page can know.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Query, State};
@@ -10,44 +9,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::html::{ErrorPage, Page as _};
+use super::html::ErrorPage;
 use super::page::{CodePage, ConfirmPage, DonePage, LoginPage};
-use super::password::{Password, Verifier};
+use super::password::Password;
+use super::state::Approval;
 use super::user_code::normalise as read_user_code;
-use super::visit::{Fields, SESSION, Sent, Visit};
-use crate::http::listener::PeerAddress;
-use crate::http::throttle::{Throttle, network};
-use crate::site::Site;
-use crate::store::Store;
+use super::visit::{SESSION, Sent, Visit};
+use crate::http::listener::Peer;
+use crate::http::throttle::network;
 use crate::time::Timestamp;
-
-const WINDOW: Duration = Duration::from_secs(10 * 60);
-/// Failed logins of one network in ten minutes, and of one name from all of them together. The second
-/// is larger, because it lets a stranger lock an operator out for a while.
-const LOGINS_PER_NETWORK: u32 = 10;
-const LOGINS_PER_NAME: u32 = 50;
-/// Wrong codes of one operator in ten minutes (RFC 8628, 5.1).
-const CODES_PER_OPERATOR: u32 = 20;
-
-/// What slows down guessing.
-#[derive(Debug)]
-pub(crate) struct Guard {
-    verifier: Verifier,
-    networks: Throttle,
-    names: Throttle,
-    codes: Throttle,
-}
-
-impl Guard {
-    pub(crate) fn new() -> Self {
-        Self {
-            verifier: Verifier::new(),
-            networks: Throttle::new(LOGINS_PER_NETWORK, WINDOW),
-            names: Throttle::new(LOGINS_PER_NAME, WINDOW),
-            codes: Throttle::new(CODES_PER_OPERATOR, WINDOW),
-        }
-    }
-}
 
 #[derive(Debug, Deserialize)]
 pub(super) struct CodeQuery {
@@ -57,37 +27,35 @@ pub(super) struct CodeQuery {
 
 /// The first page: log in, enter a code, or decide on the one in the address.
 pub(super) async fn show(
-    State(store): State<Store>,
-    State(site): State<Arc<Site>>,
-    State(guard): State<Arc<Guard>>,
+    State(approval): State<Arc<Approval>>,
     visit: Visit,
     Query(CodeQuery { user_code }): Query<CodeQuery>,
 ) -> Result<Response, ErrorPage> {
+    let store = &approval.store;
     let Some(operator) = &visit.operator else {
         return visit.respond(StatusCode::OK, &login_page(&visit, &user_code, ""));
     };
     if user_code.is_empty() {
-        return code_page(&visit, operator, "").respond(StatusCode::OK);
+        return visit.respond(StatusCode::OK, &code_page(&visit, ""));
     }
-    if !guard.codes.allows(operator) {
-        return Err(ErrorPage::slow_down());
+    if !approval.codes.allows(operator) {
+        return Err(ErrorPage::SLOW_DOWN);
     }
     let grant = match read_user_code(&user_code) {
         Some(code) => store.pending_grant(&code, Timestamp::now()).await?,
         None => None,
     };
     let Some(grant) = grant else {
-        return code_page(&visit, operator, UNKNOWN_CODE).respond(StatusCode::NOT_FOUND);
+        return visit.respond(StatusCode::NOT_FOUND, &code_page(&visit, UNKNOWN_CODE));
     };
-    guard.codes.forgive(operator);
+    approval.codes.forgive(operator);
     let page = ConfirmPage {
         visit: &visit,
-        operator,
-        factory: &site.factory,
+        factory: &approval.site.factory,
         known: store.name_of(&grant.client_id).await?,
         grant,
     };
-    page.respond(StatusCode::OK)
+    visit.respond(StatusCode::OK, &page)
 }
 
 fn login_page<'a>(visit: &'a Visit, user_code: &str, problem: &'static str) -> LoginPage<'a> {
@@ -100,12 +68,8 @@ fn login_page<'a>(visit: &'a Visit, user_code: &str, problem: &'static str) -> L
     }
 }
 
-fn code_page<'a>(visit: &'a Visit, operator: &'a str, problem: &'static str) -> CodePage<'a> {
-    CodePage {
-        visit,
-        operator,
-        problem,
-    }
+fn code_page<'a>(visit: &'a Visit, problem: &'static str) -> CodePage<'a> {
+    CodePage { visit, problem }
 }
 
 const UNKNOWN_CODE: &str = "No device waits with this code. Compare it with the device; if it is the \
@@ -113,72 +77,62 @@ const UNKNOWN_CODE: &str = "No device waits with this code. Compare it with the 
 
 #[derive(Deserialize)]
 pub(super) struct LoginForm {
-    csrf: String,
     name: String,
     password: String,
     #[serde(default)]
     user_code: String,
 }
 
-impl Fields for LoginForm {
-    fn token(&self) -> &str {
-        &self.csrf
-    }
-}
-
 pub(super) async fn login(
-    State(store): State<Store>,
-    State(guard): State<Arc<Guard>>,
-    Extension(PeerAddress(peer)): Extension<PeerAddress>,
-    Sent { visit, form }: Sent<LoginForm>,
+    State(approval): State<Arc<Approval>>,
+    Extension(peer): Extension<Peer>,
+    Sent { visit, fields }: Sent<LoginForm>,
 ) -> Result<Response, ErrorPage> {
-    let LoginForm {
-        name,
-        password,
-        user_code,
-        csrf: _,
-    } = form;
-    let password = Password::new(password);
-    let network = network(peer);
+    let network = network(peer.address);
     // Both count, whatever the first one says.
-    let allowed = [guard.networks.allows(network), guard.names.allows(&name)];
+    let allowed = [
+        approval.networks.allows(network),
+        approval.names.allows(&fields.name),
+    ];
     if allowed.contains(&false) {
         tracing::warn!(%network, "too many logins");
-        return Err(ErrorPage::slow_down());
+        return Err(ErrorPage::SLOW_DOWN);
     }
-    let hash = store.password_hash(&name).await?;
-    if !guard.verifier.verify(password, hash).await {
+    let store = &approval.store;
+    let hash = store.password_hash(&fields.name).await?;
+    if !approval
+        .verifier
+        .verify(Password::new(fields.password), hash)
+        .await
+    {
         tracing::warn!(%network, "login failed");
         let page = LoginPage {
-            name: &name,
-            ..login_page(&visit, &user_code, "The name or the password is wrong.")
+            name: &fields.name,
+            ..login_page(
+                &visit,
+                &fields.user_code,
+                "The name or the password is wrong.",
+            )
         };
-        return page.respond(StatusCode::FORBIDDEN);
+        return visit.respond(StatusCode::FORBIDDEN, &page);
     }
-    guard.networks.forgive(network);
-    guard.names.forgive(&name);
-    tracing::info!(operator = name, "logged in");
+    approval.networks.forgive(network);
+    approval.names.forgive(&fields.name);
+    tracing::info!(operator = fields.name, "logged in");
     // A new secret: the one from before the login may be known to somebody else.
-    let session = visit.renewed()?;
-    store
-        .begin_session(&session.secret, &name, Timestamp::now(), SESSION)
-        .await?;
-    let code = read_user_code(&user_code);
+    let session = Visit::anonymous(visit.secure)?;
+    let now = Timestamp::now();
+    let begun = store.begin_session(&session.secret, &fields.name, now, SESSION);
+    begun.await?;
+    let code = read_user_code(&fields.user_code);
     let query = code.map_or(String::new(), |code| format!("?user_code={code}"));
     session.redirect(&format!("/activate/{query}"))
 }
 
 #[derive(Deserialize)]
 pub(super) struct DecisionForm {
-    csrf: String,
     user_code: String,
     decision: Decision,
-}
-
-impl Fields for DecisionForm {
-    fn token(&self) -> &str {
-        &self.csrf
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -189,61 +143,47 @@ enum Decision {
 }
 
 pub(super) async fn decide(
-    State(store): State<Store>,
-    State(guard): State<Arc<Guard>>,
-    Sent {
-        visit,
-        form:
-            DecisionForm {
-                user_code,
-                decision,
-                csrf: _,
-            },
-    }: Sent<DecisionForm>,
+    State(approval): State<Arc<Approval>>,
+    Sent { visit, fields }: Sent<DecisionForm>,
 ) -> Result<Response, ErrorPage> {
+    let DecisionForm {
+        user_code,
+        decision,
+    } = fields;
     let Some(operator) = &visit.operator else {
         let page = login_page(&visit, &user_code, "Your session is over. Sign in again.");
-        return page.respond(StatusCode::FORBIDDEN);
+        return visit.respond(StatusCode::FORBIDDEN, &page);
     };
-    if !guard.codes.allows(operator) {
-        return Err(ErrorPage::slow_down());
+    if !approval.codes.allows(operator) {
+        return Err(ErrorPage::SLOW_DOWN);
     }
     let approved = decision == Decision::Approve;
     let decided = match read_user_code(&user_code) {
         Some(code) => {
             let now = Timestamp::now();
-            store.decide_grant(&code, approved, operator, now).await?
+            approval
+                .store
+                .decide_grant(&code, approved, operator, now)
+                .await?
         }
         None => false,
     };
     if !decided {
-        return code_page(&visit, operator, UNKNOWN_CODE).respond(StatusCode::NOT_FOUND);
+        return visit.respond(StatusCode::NOT_FOUND, &code_page(&visit, UNKNOWN_CODE));
     }
-    guard.codes.forgive(operator);
+    approval.codes.forgive(operator);
     tracing::info!(operator, ?decision, "decided on a device");
     let page = DonePage {
         visit: &visit,
-        operator,
         approved,
     };
-    page.respond(StatusCode::OK)
-}
-
-#[derive(Deserialize)]
-pub(super) struct LogoutForm {
-    csrf: String,
-}
-
-impl Fields for LogoutForm {
-    fn token(&self) -> &str {
-        &self.csrf
-    }
+    visit.respond(StatusCode::OK, &page)
 }
 
 pub(super) async fn logout(
-    State(store): State<Store>,
-    Sent { visit, .. }: Sent<LogoutForm>,
+    State(approval): State<Arc<Approval>>,
+    Sent { visit, .. }: Sent<()>,
 ) -> Result<Response, ErrorPage> {
-    store.end_session(&visit.secret).await?;
-    visit.renewed()?.redirect("/activate/")
+    approval.store.end_session(&visit.secret).await?;
+    Visit::anonymous(visit.secure)?.redirect("/activate/")
 }

@@ -2,7 +2,6 @@
 //! the page.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
@@ -12,42 +11,21 @@ use axum::{Extension, Form, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::state::Approval;
 use super::user_code::generate as new_user_code;
 use crate::error::Error;
-use crate::http::listener::PeerAddress;
-use crate::http::throttle::{Throttle, network};
+use crate::http::listener::Peer;
+use crate::http::throttle::network;
 use crate::secret::Secret;
-use crate::site::{Site, is_identifier};
-use crate::store::{NewGrant, Poll, Store};
+use crate::site::is_identifier;
+use crate::store::{NewGrant, Poll};
 use crate::time::Timestamp;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// Grants that wait at the same time, of everybody.
 const MAX_PENDING: i64 = 10_000;
-/// New codes per network and minute: a production line may start many boards behind one address.
-const CODES_PER_MINUTE: u32 = 120;
 
-/// How grants are given.
-#[derive(Debug)]
-pub(crate) struct Grants {
-    site: Arc<Site>,
-    /// Between two polls.
-    interval: Duration,
-    /// Until the codes end.
-    lifetime: Duration,
-    new_codes: Throttle,
-}
-
-impl Grants {
-    pub(crate) fn new(site: Arc<Site>, interval: Duration, lifetime: Duration) -> Self {
-        Self {
-            site,
-            interval,
-            lifetime,
-            new_codes: Throttle::new(CODES_PER_MINUTE, Duration::from_secs(60)),
-        }
-    }
-
+impl Approval {
     fn scope(&self) -> String {
         format!("{}:devices:create", self.site.factory)
     }
@@ -70,19 +48,18 @@ pub(super) struct AuthorizationForm {
 
 /// RFC 8628, 3.1: codes for a device.
 pub(super) async fn authorize(
-    State(store): State<Store>,
-    State(grants): State<Arc<Grants>>,
-    Extension(PeerAddress(peer)): Extension<PeerAddress>,
+    State(approval): State<Arc<Approval>>,
+    Extension(peer): Extension<Peer>,
     form: Result<Form<AuthorizationForm>, FormRejection>,
 ) -> Result<Response, Refusal> {
     let Form(AuthorizationForm { client_id, scope }) = form.map_err(Refusal::form)?;
     if !is_identifier(&client_id) {
         return Err(Refusal::request("client_id is not a device's UUID"));
     }
-    grants.check_scope(&scope)?;
+    approval.check_scope(&scope)?;
     let now = Timestamp::now();
-    let allowed = grants.new_codes.allows(network(peer));
-    if !allowed || store.count_pending_grants(now).await? >= MAX_PENDING {
+    let allowed = approval.new_codes.allows(network(peer.address));
+    if !allowed || approval.store.count_pending_grants(now).await? >= MAX_PENDING {
         return Err(Refusal::busy());
     }
 
@@ -93,24 +70,24 @@ pub(super) async fn authorize(
             device_code: &device_code,
             user_code: &user_code,
             client_id: &client_id,
-            interval: grants.interval,
-            lifetime: grants.lifetime,
+            interval: approval.interval,
+            lifetime: approval.lifetime,
         };
-        if store.begin_grant(&grant, now).await? {
+        if approval.store.begin_grant(&grant, now).await? {
             break;
         }
         // One of 25 thousand million was taken.
         user_code = new_user_code()?;
     }
     tracing::info!(uuid = client_id, "a device asks to be approved");
-    let page = format!("{}/activate/", grants.site.urls.api);
+    let page = format!("{}/activate/", approval.site.urls.api);
     Ok(answer(&json!({
         "device_code": device_code.expose(),
         "user_code": user_code,
         "verification_uri": page,
         "verification_uri_complete": format!("{page}?user_code={user_code}"),
-        "expires_in": grants.lifetime.as_secs(),
-        "interval": grants.interval.as_secs(),
+        "expires_in": approval.lifetime.as_secs(),
+        "interval": approval.interval.as_secs(),
     })))
 }
 
@@ -124,8 +101,7 @@ pub(super) struct TokenForm {
 
 /// RFC 8628, 3.4 and 3.5: a poll.
 pub(super) async fn token(
-    State(store): State<Store>,
-    State(grants): State<Arc<Grants>>,
+    State(approval): State<Arc<Approval>>,
     form: Result<Form<TokenForm>, FormRejection>,
 ) -> Result<Response, Refusal> {
     let Form(form) = form.map_err(Refusal::form)?;
@@ -143,10 +119,12 @@ pub(super) async fn token(
         return Err(Refusal::request("device_code and client_id are needed"));
     };
     if let Some(scope) = &scope {
-        grants.check_scope(scope)?;
+        approval.check_scope(scope)?;
     }
     let device_code = Secret::presented(device_code);
-    let poll = store.poll_grant(&device_code, &client_id, Timestamp::now());
+    let poll = approval
+        .store
+        .poll_grant(&device_code, &client_id, Timestamp::now());
     match poll.await? {
         Poll::Token(token, lifetime) => {
             tracing::info!(uuid = client_id, "access token issued");
@@ -154,7 +132,7 @@ pub(super) async fn token(
                 "access_token": token.expose(),
                 "token_type": "Bearer",
                 "expires_in": lifetime.as_secs(),
-                "scope": grants.scope(),
+                "scope": approval.scope(),
             })))
         }
         Poll::Pending => Err(Refusal::new(

@@ -27,17 +27,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A page that can be answered.
-pub(super) trait Page: Template {
-    fn respond(&self, status: StatusCode) -> Result<Response, ErrorPage> {
-        Ok(html(
-            status,
-            self.render().map_err(|_| ErrorPage::broken())?,
-        ))
-    }
-}
-
-fn html(status: StatusCode, text: String) -> Response {
+pub(super) fn html(status: StatusCode, text: String) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY.as_str()),
@@ -59,35 +49,29 @@ pub(super) struct ErrorPage {
 }
 
 impl ErrorPage {
-    pub(super) fn slow_down() -> Self {
-        Self {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            title: "Too many attempts",
-            text: "Wait ten minutes, then try again.",
-        }
-    }
+    pub(super) const SLOW_DOWN: Self = Self {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        title: "Too many attempts",
+        text: "Wait ten minutes, then try again.",
+    };
 
-    pub(super) fn stale_form() -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            title: "This form is out of date",
-            text: "Open the page again. If this repeats, the browser refuses our cookie.",
-        }
-    }
+    pub(super) const STALE_FORM: Self = Self {
+        status: StatusCode::FORBIDDEN,
+        title: "This form is out of date",
+        text: "Open the page again. If this repeats, the browser refuses our cookie.",
+    };
 
-    pub(super) fn broken() -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            title: "The server failed",
-            text: "Nothing was changed. Try again later.",
-        }
-    }
+    pub(super) const BROKEN: Self = Self {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        title: "The server failed",
+        text: "Nothing was changed. Try again later.",
+    };
 }
 
 impl From<Error> for ErrorPage {
     fn from(error: Error) -> Self {
         error.log();
-        Self::broken()
+        Self::BROKEN
     }
 }
 

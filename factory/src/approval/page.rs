@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use super::html::Page;
 use super::visit::Visit;
 use crate::store::{KnownName, PendingGrant};
 
@@ -23,7 +22,6 @@ pub(super) struct LoginPage<'a> {
 #[template(path = "code.html")]
 pub(super) struct CodePage<'a> {
     pub(super) visit: &'a Visit,
-    pub(super) operator: &'a str,
     pub(super) problem: &'static str,
 }
 
@@ -32,7 +30,6 @@ pub(super) struct CodePage<'a> {
 #[template(path = "confirm.html")]
 pub(super) struct ConfirmPage<'a> {
     pub(super) visit: &'a Visit,
-    pub(super) operator: &'a str,
     pub(super) factory: &'a str,
     pub(super) grant: PendingGrant,
     /// What the device was last called.
@@ -44,14 +41,8 @@ pub(super) struct ConfirmPage<'a> {
 #[template(path = "done.html")]
 pub(super) struct DonePage<'a> {
     pub(super) visit: &'a Visit,
-    pub(super) operator: &'a str,
     pub(super) approved: bool,
 }
-
-impl Page for LoginPage<'_> {}
-impl Page for CodePage<'_> {}
-impl Page for ConfirmPage<'_> {}
-impl Page for DonePage<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -70,7 +61,6 @@ mod tests {
         };
         let page = ConfirmPage {
             visit: &visit,
-            operator: "ann",
             factory: "acme",
             grant,
             known: Some(known),

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use askama::Template;
 use axum::Form;
-use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
-use super::html::{ErrorPage, Page};
+use super::html::{ErrorPage, html};
+use super::state::Approval;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::site::Site;
-use crate::store::Store;
 use crate::time::Timestamp;
 
 /// An hour: enough to bring up a box of boards.
@@ -34,27 +35,24 @@ pub(super) struct Visit {
     /// The browser does not have this secret yet.
     new: bool,
     /// The cookie is for HTTPS only.
-    secure: bool,
+    pub(super) secure: bool,
 }
 
-impl<S> FromRequestParts<S> for Visit
-where
-    Store: FromRef<S>,
-    Arc<Site>: FromRef<S>,
-    S: Sync,
-{
+impl FromRequestParts<Arc<Approval>> for Visit {
     type Rejection = ErrorPage;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorPage> {
-        let secure = Arc::<Site>::from_ref(state).urls.api.starts_with("https:");
+    async fn from_request_parts(
+        parts: &mut Parts,
+        approval: &Arc<Approval>,
+    ) -> Result<Self, ErrorPage> {
+        let secure = approval.site.urls.api.starts_with("https:");
         let Some(secret) = cookie(&parts.headers) else {
             return Ok(Self::anonymous(secure)?);
         };
-        let store = Store::from_ref(state);
-        let operator = store.session_operator(&secret, Timestamp::now()).await?;
+        let operator = approval.store.session_operator(&secret, Timestamp::now());
         Ok(Self {
+            operator: operator.await?,
             secret,
-            operator,
             new: false,
             secure,
         })
@@ -73,11 +71,6 @@ impl Visit {
         })
     }
 
-    /// The same visitor with a new secret and without a session.
-    pub(super) fn renewed(&self) -> Result<Self, Error> {
-        Self::anonymous(self.secure)
-    }
-
     /// The token in our forms: it follows from the cookie, and the cookie does not follow from it.
     pub(super) fn form_token(&self) -> String {
         Secret::presented(format!("form:{}", self.secret.expose())).digest()
@@ -89,41 +82,38 @@ impl Visit {
         if !self.new && bool::from(ours.as_bytes().ct_eq(token.as_bytes())) {
             return Ok(());
         }
-        Err(ErrorPage::stale_form())
+        Err(ErrorPage::STALE_FORM)
     }
 
     /// A page, with the cookie if the browser needs it.
     pub(super) fn respond(
         &self,
         status: StatusCode,
-        page: &impl Page,
+        page: &impl Template,
     ) -> Result<Response, ErrorPage> {
-        let mut response = page.respond(status)?;
+        let response = html(status, page.render().map_err(|_| ErrorPage::BROKEN)?);
         if self.new {
-            let cookie = self.set_cookie()?;
-            response.headers_mut().insert(SET_COOKIE, cookie);
+            return self.with_cookie(response);
         }
         Ok(response)
     }
 
     /// Sends the browser on, with this visit's cookie.
     pub(super) fn redirect(&self, path: &str) -> Result<Response, ErrorPage> {
-        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response();
-        let cookie = self.set_cookie()?;
-        response.headers_mut().insert(SET_COOKIE, cookie);
-        Ok(response)
+        self.with_cookie((StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response())
     }
 
-    fn set_cookie(&self) -> Result<HeaderValue, ErrorPage> {
+    fn with_cookie(&self, mut response: Response) -> Result<Response, ErrorPage> {
         let secure = if self.secure { "; Secure" } else { "" };
         let seconds = SESSION.as_secs();
         let secret = self.secret.expose();
-        format!(
+        let cookie = format!(
             "{COOKIE_NAME}={secret}; Path=/activate; Max-Age={seconds}; HttpOnly; \
              SameSite=Strict{secure}"
-        )
-        .parse()
-        .map_err(|_| ErrorPage::broken())
+        );
+        let cookie = cookie.parse().map_err(|_| ErrorPage::BROKEN)?;
+        response.headers_mut().insert(SET_COOKIE, cookie);
+        Ok(response)
     }
 }
 
@@ -141,35 +131,27 @@ fn cookie(headers: &HeaderMap) -> Option<Secret> {
 /// A form from a page that we gave to this visitor.
 pub(super) struct Sent<F> {
     pub(super) visit: Visit,
-    pub(super) form: F,
+    pub(super) fields: F,
 }
 
-/// The fields of a form of ours.
-pub(super) trait Fields: DeserializeOwned {
-    /// The form token that came with them.
-    fn token(&self) -> &str;
+#[derive(Deserialize)]
+struct Protected<F> {
+    csrf: String,
+    #[serde(flatten)]
+    fields: F,
 }
 
-impl<S, F> FromRequest<S> for Sent<F>
-where
-    Store: FromRef<S>,
-    Arc<Site>: FromRef<S>,
-    S: Send + Sync,
-    F: Fields,
-{
+impl<F: DeserializeOwned> FromRequest<Arc<Approval>> for Sent<F> {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &Arc<Approval>) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let visit = Visit::from_request_parts(&mut parts, state).await;
-        let request = Request::from_parts(parts, body);
-        let form = Form::from_request(request, state).await;
-        let Form(form): Form<F> = form.map_err(IntoResponse::into_response)?;
-        let visit = visit.map_err(IntoResponse::into_response)?;
-        visit
-            .check(form.token())
-            .map_err(IntoResponse::into_response)?;
-        Ok(Self { visit, form })
+        let form = Form::from_request(Request::from_parts(parts, body), state).await;
+        let Form(Protected { csrf, fields }) = form.map_err(IntoResponse::into_response)?;
+        let checked = visit.and_then(|visit| visit.check(&csrf).map(|()| visit));
+        let visit = checked.map_err(IntoResponse::into_response)?;
+        Ok(Self { visit, fields })
     }
 }
 

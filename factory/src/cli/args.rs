@@ -62,21 +62,12 @@ pub(crate) struct ServeArgs {
 
 impl ServeArgs {
     pub(crate) fn into_options(self) -> ServeOptions {
-        let Self {
-            dir: DirArg { data_dir },
-            factory,
-            listen,
-            gateway_listen,
-            hosts,
-            http,
-            json: _,
-        } = self;
         ServeOptions {
-            api_listen: listen,
-            gateway_listen,
-            hosts,
-            api_tls: !http,
-            ..ServeOptions::new(data_dir, factory)
+            api_listen: self.listen,
+            gateway_listen: self.gateway_listen,
+            hosts: self.hosts,
+            api_tls: !self.http,
+            ..ServeOptions::new(self.dir.data_dir, self.factory)
         }
     }
 }

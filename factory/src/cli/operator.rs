@@ -1,66 +1,45 @@
-//! `operator add` and `operator delete`, and how a password is read.
+//! How an operator's password is read.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 
-use lmp_factory::{Error, Factory, Password};
+use lmp_factory::{Error, Password};
 use zeroize::Zeroizing;
 
-use super::args::OperatorCommand;
-
-pub(super) fn run(command: OperatorCommand) -> Result<(), Error> {
-    match command {
-        OperatorCommand::Add {
-            dir,
-            password_file,
-            name,
-        } => {
-            let password = match password_file {
-                Some(path) => read_password(&path)?,
-                None => ask_password(&name)?,
-            };
-            Factory::open(&dir.data_dir)?.add_operator(&name, &password)
+/// The first line of a file, or of standard input for `-`; without a file, what is typed on the terminal,
+/// twice and without echo.
+pub(super) fn password(file: Option<&Path>, name: &str) -> Result<Password, Error> {
+    let failed = |action, path: &Path| {
+        let path = path.into();
+        move |source| Error::File {
+            action,
+            path,
+            source,
         }
-        OperatorCommand::Delete { dir, name } => {
-            Factory::open(&dir.data_dir)?.delete_operator(&name)
+    };
+    let Some(path) = file else {
+        let tty = Path::new("/dev/tty");
+        let ask = |text: &str| {
+            let typed = rpassword::prompt_password(text);
+            typed.map_err(failed("read the password from", tty))
+        };
+        loop {
+            let first = Zeroizing::new(ask(&format!("Password of {name}: "))?);
+            let second = Zeroizing::new(ask("Again: ")?);
+            if first == second {
+                return Ok(Password::new(first.to_string()));
+            }
+            let _ = writeln!(io::stderr(), "They differ.");
         }
-    }
-}
-
-/// The first line of a file, or of standard input for `-`.
-fn read_password(path: &Path) -> Result<Password, Error> {
-    let failed = |source| Error::File {
-        action: "read",
-        path: path.into(),
-        source,
     };
     let mut line = String::new();
-    if path.as_os_str() == "-" {
-        io::stdin().read_line(&mut line).map_err(failed)?;
+    let read = if path.as_os_str() == "-" {
+        io::stdin().read_line(&mut line)
     } else {
-        let mut file = BufReader::new(File::open(path).map_err(failed)?);
-        file.read_line(&mut line).map_err(failed)?;
-    }
-    let end = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(end);
-    Ok(Password::new(line))
-}
-
-/// Asks on the terminal, twice and without echo.
-fn ask_password(name: &str) -> Result<Password, Error> {
-    let failed = |source| Error::File {
-        action: "read the password from",
-        path: "/dev/tty".into(),
-        source,
+        File::open(path).and_then(|file| BufReader::new(file).read_line(&mut line))
     };
-    let ask = |text: &str| rpassword::prompt_password(text).map_err(failed);
-    loop {
-        let first = Zeroizing::new(ask(&format!("Password of {name}: "))?);
-        let second = Zeroizing::new(ask("Again: ")?);
-        if first == second {
-            return Ok(Password::new(first.to_string()));
-        }
-        let _ = writeln!(io::stderr(), "They differ.");
-    }
+    read.map_err(failed("read", path))?;
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    Ok(Password::new(line))
 }

@@ -2,79 +2,79 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::Extension;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
 
-use crate::http::listener::PeerCertificate;
+use crate::http::listener::Peer;
 use crate::http::reply::Reply;
 use crate::pki::read_peer;
 use crate::site::Site;
 use crate::store::{Device, Entry, Standing, Store};
+use crate::time::Timestamp;
 
-/// A device that may pass; one that is not known yet is entered. Each request asks anew, so that a
-/// deletion also ends connections that are open.
-#[derive(Debug, Clone)]
-pub(super) struct Admitted(pub(super) Device);
-
-impl<S> FromRequestParts<S> for Admitted
-where
-    Store: FromRef<S>,
-    Arc<Site>: FromRef<S>,
-    S: Sync,
-{
-    type Rejection = Reply;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Reply> {
-        // The router's layer was here before the handler.
-        if let Some(admitted) = parts.extensions.get::<Self>() {
-            return Ok(admitted.clone());
-        }
-        let (store, site) = (Store::from_ref(state), Arc::<Site>::from_ref(state));
-        let peer = parts.extensions.get::<PeerCertificate>();
-        let admitted = Self(admit(&store, &site.factory, peer).await?);
-        parts.extensions.insert(admitted.clone());
-        Ok(admitted)
-    }
+/// What the gateway admits devices to, and by.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) store: Store,
+    pub(crate) site: Arc<Site>,
+    pub(crate) tuf_root: String,
 }
 
-async fn admit(
-    store: &Store,
-    factory: &str,
-    peer: Option<&PeerCertificate>,
-) -> Result<Device, Reply> {
-    let refused = |why: &str| {
-        tracing::info!(why, "device refused");
-        Reply::message(StatusCode::FORBIDDEN, why)
-    };
-    let (subject, key) = peer
-        .and_then(|PeerCertificate(certificate)| read_peer(certificate.as_deref()?))
-        .ok_or_else(|| refused("not a device's certificate"))?;
-    if subject.factory != factory {
-        return Err(refused("the certificate is of another factory"));
-    }
-    let entry = Entry {
-        name: subject.common_name.clone(),
-        uuid: subject.common_name,
-        factory: subject.factory,
-        group: None,
-        hardware_id: None,
-        production: subject.production,
-        public_key_sha256: key.fingerprint()?,
-        issued: None,
-    };
-    let find = || store.find(&entry.uuid, &entry.public_key_sha256);
-    let mut standing = find().await?;
-    if standing.is_none() {
-        standing = store.enter(&entry).await?;
-    }
-    if standing.is_none() {
-        tracing::info!(uuid = entry.uuid, "device registered by its first request");
-        standing = find().await?;
-    }
-    match standing {
-        Some(Standing::Known(known)) => Ok(known.device),
-        Some(Standing::OtherKey) => Err(refused("the device is registered with another key")),
-        Some(Standing::Denied) | None => Err(refused("the device is denied")),
+/// Lets a device pass; one that is not known yet is entered. Each request asks anew, so that a deletion also
+/// ends connections that are open.
+pub(super) async fn admit(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Reply> {
+    let device = gateway.device(&peer).await?;
+    request.extensions_mut().insert(device);
+    Ok(next.run(request).await)
+}
+
+impl Gateway {
+    async fn device(&self, peer: &Peer) -> Result<Device, Reply> {
+        let refused = |why: &str| {
+            tracing::info!(why, "device refused");
+            Reply::message(StatusCode::FORBIDDEN, why)
+        };
+        let certificate = peer.certificate.as_deref();
+        let (subject, key) = certificate
+            .and_then(read_peer)
+            .ok_or_else(|| refused("not a device's certificate"))?;
+        if subject.factory != self.site.factory {
+            return Err(refused("the certificate is of another factory"));
+        }
+        let device = Device {
+            name: subject.common_name.clone(),
+            uuid: subject.common_name,
+            factory: subject.factory,
+            group: None,
+            hardware_id: None,
+            production: subject.production,
+            public_key_sha256: key.fingerprint()?,
+            created_at: Timestamp::now(),
+        };
+        let found = self.store.find(&device.uuid, &device.public_key_sha256);
+        let mut standing = found.await?;
+        let issued = None;
+        let entry = Entry { device, issued };
+        if standing.is_none() {
+            standing = self.store.enter(&entry).await?;
+        }
+        match standing {
+            None => {
+                let uuid = &entry.device.uuid;
+                tracing::info!(uuid, "device registered by its first request");
+                Ok(entry.device)
+            }
+            Some(Standing::Known(known)) => Ok(known.device),
+            Some(Standing::OtherKey) => Err(refused("the device is registered with another key")),
+            Some(Standing::Denied) => Err(refused("the device is denied")),
+        }
     }
 }

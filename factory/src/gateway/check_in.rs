@@ -1,23 +1,24 @@
 //! What a device's clients ask for.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use serde::de::IgnoredAny;
 
-use super::admission::Admitted;
-use super::tuf::TufRoot;
+use super::admission::Gateway;
 use crate::http::reply::Reply;
 use crate::store::Device;
 
-pub(super) async fn tuf_root(State(root): State<TufRoot>) -> Response {
+pub(super) async fn tuf_root(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
     let json = [(header::CONTENT_TYPE, "application/json")];
-    (json, root.json().to_owned()).into_response()
+    (json, gateway.tuf_root.clone())
 }
 
-pub(super) async fn device(Admitted(device): Admitted) -> Json<Device> {
+pub(super) async fn device(Extension(device): Extension<Device>) -> Json<Device> {
     Json(device)
 }
 
@@ -27,7 +28,10 @@ pub(super) async fn config() -> StatusCode {
 }
 
 /// Takes a report. The factory keeps none, but clients resend one that was not taken.
-pub(super) async fn report(Admitted(device): Admitted, body: Bytes) -> Result<StatusCode, Reply> {
+pub(super) async fn report(
+    Extension(device): Extension<Device>,
+    body: Bytes,
+) -> Result<StatusCode, Reply> {
     let _: IgnoredAny = serde_json::from_slice(&body)
         .map_err(|error| Reply::message(StatusCode::BAD_REQUEST, &format!("not JSON: {error}")))?;
     tracing::debug!(uuid = device.uuid, bytes = body.len(), "report");

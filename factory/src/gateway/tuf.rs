@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ring::rand::SystemRandom;
@@ -19,12 +18,6 @@ use crate::secret::hex;
 /// Ten years: a root that nobody rotates must outlive the tests and trials that it is for.
 const LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Version 1 of the root metadata, signed with a key of its own.
-#[derive(Debug, Clone)]
-pub(crate) struct TufRoot {
-    json: Arc<str>,
-}
-
 /// What can be wrong with the files.
 #[derive(Debug, thiserror::Error)]
 enum Flaw {
@@ -36,25 +29,17 @@ enum Flaw {
     Key,
 }
 
-impl TufRoot {
-    /// Reads the metadata, or makes it with its key.
-    pub(crate) fn open(locked: &LockedDir) -> Result<Self, Error> {
-        let dir = locked.private("tuf")?;
-        let path = dir.join("1.root.json");
-        let json = if let Some(bytes) = files::read_if_present(&path)? {
-            let json = String::from_utf8(bytes).map_err(|_| Flaw::Text);
-            json.map_err(Error::unusable(path))?
-        } else {
-            let json = signed(&open_key(&dir.join("root.key"))?)?;
-            files::write(&path, json.as_bytes(), files::PUBLIC)?;
-            json
-        };
-        Ok(Self { json: json.into() })
+/// Version 1 of the root metadata, signed with a key of its own: reads it, or makes it with its key.
+pub(crate) fn open(locked: &LockedDir) -> Result<String, Error> {
+    let dir = locked.private("tuf")?;
+    let path = dir.join("1.root.json");
+    if let Some(bytes) = files::read_if_present(&path)? {
+        let json = String::from_utf8(bytes).map_err(|_| Flaw::Text);
+        return json.map_err(Error::unusable(path));
     }
-
-    pub(crate) fn json(&self) -> &str {
-        &self.json
-    }
+    let json = signed(&open_key(&dir.join("root.key"))?)?;
+    files::write(&path, json.as_bytes(), files::PUBLIC)?;
+    Ok(json)
 }
 
 /// The key in PKCS#8 DER, the form that ring makes and reads.
@@ -132,8 +117,8 @@ mod tests {
     fn is_signed_by_the_key_that_it_names_and_stays_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let locked = DataDir::new(dir.path()).lock().unwrap();
-        let root = TufRoot::open(&locked).unwrap();
-        let read: Value = serde_json::from_str(root.json()).unwrap();
+        let root = open(&locked).unwrap();
+        let read: Value = serde_json::from_str(&root).unwrap();
         let text = |pointer: &str| read.pointer(pointer).unwrap().as_str().unwrap();
         let key_id = text("/signed/roles/root/keyids/0");
         let public = text(&format!("/signed/keys/{key_id}/keyval/public"));
@@ -150,7 +135,7 @@ mod tests {
         verified.unwrap();
         let by = format!(r#"{{"keyid":"{key_id}","method":"ed25519","sig":"{signature}"}}"#);
         let whole = format!(r#"{{"signatures":[{by}],"signed":{signed}}}"#);
-        assert_eq!(root.json(), whole);
-        assert_eq!(TufRoot::open(&locked).unwrap().json(), root.json());
+        assert_eq!(root, whole);
+        assert_eq!(open(&locked).unwrap(), root);
     }
 }

@@ -38,13 +38,13 @@ const MAX_CONNECTIONS: usize = 512;
 /// After an error of `accept`, which usually means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The certificate that a peer proved to own; in the extensions of every request of its connection.
+/// Who is at the other end; in the extensions of every request of a connection.
 #[derive(Debug, Clone)]
-pub(crate) struct PeerCertificate(pub(crate) Option<CertificateDer<'static>>);
-
-/// The address of the peer; in the extensions of every request too.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PeerAddress(pub(crate) IpAddr);
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// The certificate that it proved to own.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
 
 /// An open port with what it serves.
 pub(crate) struct Listener {
@@ -56,11 +56,6 @@ pub(crate) struct Listener {
 impl Listener {
     /// Serves until `stop` turns true or its sender is gone.
     pub(crate) async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let Self {
-            socket,
-            tls,
-            router,
-        } = self;
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
@@ -69,14 +64,17 @@ impl Listener {
                 let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                     return;
                 };
-                match socket.accept().await {
+                match self.socket.accept().await {
                     Ok((stream, address)) => {
                         let connection = Connection {
-                            address: PeerAddress(address.ip()),
-                            router: router.clone(),
+                            peer: Peer {
+                                address: address.ip(),
+                                certificate: None,
+                            },
+                            router: self.router.clone(),
                             watcher: graceful.watcher(),
                         };
-                        let served = connection.serve(stream, tls.clone());
+                        let served = connection.serve(stream, self.tls.clone());
                         connections.spawn(async move {
                             served.await;
                             drop(slot);
@@ -94,7 +92,7 @@ impl Listener {
             () = accept => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
-        drop(socket);
+        drop(self.socket);
         // What is still open afterwards is cut off when the set is dropped.
         let _ = timeout(GRACE, graceful.shutdown()).await;
     }
@@ -102,37 +100,33 @@ impl Listener {
 
 /// One connection, from its first byte to its last.
 struct Connection {
-    address: PeerAddress,
+    peer: Peer,
     router: Router,
     watcher: Watcher,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    async fn serve(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         // Answers are small and a device waits for each of them.
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = tls else {
-            return self.serve_http(stream, PeerCertificate(None)).await;
+            return self.serve_http(stream).await;
         };
         match timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let chain = stream.get_ref().1.peer_certificates();
                 let leaf = chain.and_then(<[_]>::first).cloned();
-                let peer = PeerCertificate(leaf.map(CertificateDer::into_owned));
-                self.serve_http(stream, peer).await;
+                self.peer.certificate = leaf.map(CertificateDer::into_owned);
+                self.serve_http(stream).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         }
     }
 
-    async fn serve_http<S>(self, stream: S, peer: PeerCertificate)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
-    {
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            answer(self.router.clone(), request, self.address, peer.clone())
-        });
+    async fn serve_http(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+        let service =
+            service_fn(move |request| answer(self.router.clone(), request, self.peer.clone()));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
@@ -146,11 +140,9 @@ impl Connection {
 async fn answer(
     router: Router,
     request: hyper::Request<Incoming>,
-    address: PeerAddress,
-    peer: PeerCertificate,
+    peer: Peer,
 ) -> Result<Response, Infallible> {
     let mut request: Request = request.map(Body::new);
-    request.extensions_mut().insert(address);
     request.extensions_mut().insert(peer);
     if let Ok(response) = timeout(REQUEST_TIMEOUT, router.oneshot(request)).await {
         response

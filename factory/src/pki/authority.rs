@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use x509_cert::Certificate;
 
 use super::issue::{Ca, expires_within};
-use super::key::{Key, PublicKey};
-use super::pem::{self, to_pem};
+use super::key::Key;
+use super::pem::{self, Identity, to_pem};
 use super::profile::{DAY, Profile, covers};
 use super::subject::Subject;
 use crate::data_dir::LockedDir;
@@ -30,13 +30,6 @@ pub(crate) struct Pki {
     pub(crate) api_ca_file: PathBuf,
 }
 
-/// A TLS server's key and certificate.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) key: Key,
-    pub(crate) certificate: Certificate,
-}
-
 impl Pki {
     /// Reads what is there and makes what is missing; a start that was cut short is continued.
     pub(crate) fn open(locked: &LockedDir, factory: &str, hosts: &[Host]) -> Result<Self, Error> {
@@ -45,23 +38,40 @@ impl Pki {
         let server = Subject::new(&hosts[0].to_string(), factory);
 
         let root_file = file("factory_ca.pem");
-        let root = Root::open(file("factory_ca.key"), &root_file, factory)?;
+        // Its owner may have taken the key away.
+        let root_key = file("factory_ca.key");
+        let here = root_key.try_exists();
+        let here = here.map_err(Error::file("read", &root_key))?;
+        let offline = pem::read(&root_file)?.filter(|_| !here);
+        let (root, root_ca) = if let Some(root) = offline {
+            (root, None)
+        } else {
+            let subject = Subject::new("Factory-CA", factory);
+            let ca = Ca::open_self_signed(&root_key, &root_file, Profile::Root, &subject)?;
+            (ca.certificate.clone(), Some(ca))
+        };
+        let issue = |profile: Profile<'_>, subject: &Subject, key: &Key, wanted: &Path| {
+            let ca = root_ca.as_ref().ok_or_else(|| Error::RootOffline {
+                key: root_key.clone(),
+                wanted: wanted.into(),
+            })?;
+            ca.issue(profile, subject, key.public())
+        };
 
         let path = file("online-ca.pem");
         let any = |_: &Certificate| true;
-        let (key, certificate) = pem::open(&file("online-ca.key"), &path, any, |key| {
+        let identity = pem::open(&file("online-ca.key"), &path, any, |key| {
             let subject = Subject::new("online-ca", factory);
-            root.issue(Profile::DeviceCa, &subject, key.public(), &path)
+            issue(Profile::DeviceCa, &subject, key, &path)
         })?;
-        let online_ca = Ca::new(key, certificate, &path)?;
+        let online_ca = Ca::new(identity, &path)?;
 
         // It lives as long as the devices that pin its root: only a host that is missing replaces it.
         let path = file("tls.pem");
         let named = |certificate: &Certificate| covers(certificate, hosts);
-        let (key, certificate) = pem::open(&file("tls.key"), &path, named, |key| {
-            root.issue(Profile::GatewayTls(hosts), &server, key.public(), &path)
+        let gateway = pem::open(&file("tls.key"), &path, named, |key| {
+            issue(Profile::GatewayTls(hosts), &server, key, &path)
         })?;
-        let gateway = Identity { key, certificate };
 
         let api_ca_file = locked.dir.path().join("api-ca.pem");
         let subject = Subject::new("lmp-factory API CA", factory);
@@ -71,59 +81,18 @@ impl Pki {
         let fresh = |certificate: &Certificate| {
             covers(certificate, hosts) && !expires_within(certificate, 30 * DAY)
         };
-        let (key, certificate) = pem::open(&file("api.key"), &file("api.pem"), fresh, |key| {
+        let api = pem::open(&file("api.key"), &file("api.pem"), fresh, |key| {
             api_ca.issue(Profile::ApiTls(hosts), &server, key.public())
         })?;
 
         Ok(Self {
-            root_pem: to_pem(&root.certificate)?,
+            root_pem: to_pem(&root)?,
             root_file,
             online_ca,
             gateway,
-            api: Identity { key, certificate },
+            api,
             api_ca_file,
         })
-    }
-}
-
-/// The root of trust, whose key its owner may have taken away.
-struct Root {
-    certificate: Certificate,
-    key_path: PathBuf,
-    ca: Option<Ca>,
-}
-
-impl Root {
-    fn open(key_path: PathBuf, path: &Path, factory: &str) -> Result<Self, Error> {
-        let here = key_path.try_exists();
-        let here = here.map_err(Error::file("read", &key_path))?;
-        let offline = pem::read(path)?.filter(|_| !here);
-        let (certificate, ca) = if let Some(certificate) = offline {
-            (certificate, None)
-        } else {
-            let subject = Subject::new("Factory-CA", factory);
-            let ca = Ca::open_self_signed(&key_path, path, Profile::Root, &subject)?;
-            (ca.certificate.clone(), Some(ca))
-        };
-        Ok(Self {
-            certificate,
-            key_path,
-            ca,
-        })
-    }
-
-    fn issue(
-        &self,
-        profile: Profile<'_>,
-        subject: &Subject,
-        key: PublicKey,
-        path: &Path,
-    ) -> Result<Certificate, Error> {
-        let ca = self.ca.as_ref().ok_or_else(|| Error::RootOffline {
-            key: self.key_path.clone(),
-            wanted: path.into(),
-        })?;
-        ca.issue(profile, subject, key)
     }
 }
 

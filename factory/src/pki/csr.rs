@@ -48,7 +48,7 @@ impl DeviceCsr {
             .as_bytes()
             .and_then(|bytes| DerSignature::from_bytes(bytes).ok())
             .ok_or(CsrError::Signature)?;
-        key.verifier()
+        key.0
             .verify(&signed, &signature)
             .map_err(|_| CsrError::Signature)?;
         Ok(Self {

@@ -6,13 +6,12 @@ use std::time::{Duration, SystemTime};
 use p256::ecdsa::DerSignature;
 use x509_cert::Certificate;
 use x509_cert::builder::{Builder as _, CertificateBuilder};
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
-use x509_cert::name::Name;
+use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
 use super::key::{Flaw, Key, PublicKey};
-use super::pem;
+use super::pem::{self, Identity};
 use super::profile::{Filled, Profile};
 use super::subject::Subject;
 use crate::error::Error;
@@ -30,7 +29,8 @@ pub(crate) struct Ca {
 
 impl Ca {
     /// A CA from its parts; `path` is the certificate's, for errors.
-    pub(crate) fn new(key: Key, certificate: Certificate, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn new(identity: Identity, path: &Path) -> Result<Self, Error> {
+        let Identity { key, certificate } = identity;
         key.expect_certified_by(&certificate, path)?;
         let constraints = certificate.tbs_certificate().get_extension();
         if !matches!(
@@ -50,17 +50,8 @@ impl Ca {
         subject: &Subject,
     ) -> Result<Self, Error> {
         let any = |_: &Certificate| true;
-        let (key, certificate) = pem::open(key_path, path, any, |key| {
-            let name = subject.to_name()?;
-            let signer = Signer {
-                key,
-                name: name.clone(),
-                key_id: None,
-                ends: None,
-            };
-            signer.sign(profile, name, key.public())
-        })?;
-        Self::new(key, certificate, path)
+        let sign_itself = |key: &Key| sign(key, None, profile, subject, key.public());
+        Self::new(pem::open(key_path, path, any, sign_itself)?, path)
     }
 
     /// Signs a certificate that never outlives this CA.
@@ -70,53 +61,40 @@ impl Ca {
         subject: &Subject,
         key: PublicKey,
     ) -> Result<Certificate, Error> {
-        let tbs = self.certificate.tbs_certificate();
-        let key_id = tbs.get_extension::<SubjectKeyIdentifier>()?;
-        Signer {
-            key: &self.key,
-            name: tbs.subject().clone(),
-            key_id: key_id.map(|(_, id)| id),
-            ends: Some(tbs.validity().not_after),
-        }
-        .sign(profile, subject.to_name()?, key)
+        sign(&self.key, Some(&self.certificate), profile, subject, key)
     }
 }
 
-/// What signing needs to know about the issuer.
-struct Signer<'a> {
-    key: &'a Key,
-    name: Name,
-    key_id: Option<SubjectKeyIdentifier>,
-    ends: Option<Time>,
-}
-
-impl Signer<'_> {
-    fn sign(
-        self,
-        profile: Profile<'_>,
-        subject: Name,
-        key: PublicKey,
-    ) -> Result<Certificate, Error> {
-        let now = SystemTime::now();
-        let mut ends = Time::try_from(now + profile.lifetime())?;
-        if let Some(limit) = self.ends
-            && limit.to_unix_duration() < ends.to_unix_duration()
-        {
+/// Signs with the key of an issuer, or, without one, for the subject itself.
+fn sign(
+    issuer_key: &Key,
+    issuer: Option<&Certificate>,
+    profile: Profile<'_>,
+    subject: &Subject,
+    key: PublicKey,
+) -> Result<Certificate, Error> {
+    let now = SystemTime::now();
+    let mut ends = Time::try_from(now + profile.lifetime())?;
+    let subject = subject.to_name()?;
+    let mut filled = Filled {
+        profile,
+        issuer: subject.clone(),
+        subject,
+        issuer_key_id: None,
+    };
+    if let Some(issuer) = issuer {
+        let tbs = issuer.tbs_certificate();
+        filled.issuer = tbs.subject().clone();
+        filled.issuer_key_id = tbs.get_extension()?.map(|(_, id)| id);
+        let limit = tbs.validity().not_after;
+        if limit.to_unix_duration() < ends.to_unix_duration() {
             ends = limit;
         }
-        let builder = CertificateBuilder::new(
-            Filled {
-                profile,
-                issuer: self.name,
-                subject,
-                issuer_key_id: self.key_id,
-            },
-            SerialNumber::new(&random_serial()?)?,
-            Validity::new(Time::try_from(now - BACKDATED)?, ends),
-            key.info()?,
-        )?;
-        Ok(builder.build::<_, DerSignature>(&self.key.signer())?)
     }
+    let serial = SerialNumber::new(&random_serial()?)?;
+    let validity = Validity::new(Time::try_from(now - BACKDATED)?, ends);
+    let builder = CertificateBuilder::new(filled, serial, validity, key.info()?)?;
+    Ok(builder.build::<_, DerSignature>(&issuer_key.signer())?)
 }
 
 /// Whether a certificate ends within so many seconds from now.

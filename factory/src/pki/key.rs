@@ -100,7 +100,7 @@ impl Key {
 
 /// An EC P-256 public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PublicKey(VerifyingKey);
+pub(crate) struct PublicKey(pub(super) VerifyingKey);
 
 impl PublicKey {
     /// Reads a named-curve P-256 key (RFC 5480); `None` if it is anything else.
@@ -112,10 +112,6 @@ impl PublicKey {
         }
         let point = info.subject_public_key.as_bytes()?;
         VerifyingKey::from_sec1_bytes(point).ok().map(Self)
-    }
-
-    pub(super) fn verifier(&self) -> &VerifyingKey {
-        &self.0
     }
 
     /// `SubjectPublicKeyInfo` with an uncompressed point, whatever the CSR used.

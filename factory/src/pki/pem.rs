@@ -9,6 +9,13 @@ use super::key::{Flaw, Key};
 use crate::data_dir::files;
 use crate::error::Error;
 
+/// A key and its certificate.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: Key,
+    pub(crate) certificate: Certificate,
+}
+
 /// Reads a key and its certificate. One that is missing or does not fit is issued; a missing key is made
 /// only where no certificate speaks for it.
 pub(super) fn open(
@@ -16,7 +23,7 @@ pub(super) fn open(
     path: &Path,
     fits: impl FnOnce(&Certificate) -> bool,
     issue: impl FnOnce(&Key) -> Result<Certificate, Error>,
-) -> Result<(Key, Certificate), Error> {
+) -> Result<Identity, Error> {
     let (key, certificate) = match (Key::read(key_path)?, read(path)?) {
         (Some(key), Some(certificate)) => {
             key.expect_certified_by(&certificate, path)?;
@@ -29,11 +36,11 @@ pub(super) fn open(
         }
     };
     if let Some(certificate) = certificate {
-        return Ok((key, certificate));
+        return Ok(Identity { key, certificate });
     }
     let certificate = issue(&key)?;
     files::write(path, to_pem(&certificate)?.as_bytes(), files::PUBLIC)?;
-    Ok((key, certificate))
+    Ok(Identity { key, certificate })
 }
 
 pub(super) fn read(path: &Path) -> Result<Option<Certificate>, Error> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::sota_toml::{Facts, render};
+use super::sota_toml::render;
 use super::wire::Registration;
 use crate::error::Error;
 use crate::pki::{Ca, DeviceCsr, Profile, to_pem};
 use crate::site::Site;
-use crate::store::{Entry, Issued, Known, Standing, Store};
+use crate::store::{Device, Entry, Issued, Standing, Store};
 use crate::time::Timestamp;
 
 /// The answer to a registration.
@@ -50,8 +50,8 @@ pub(crate) struct Files {
 /// Signs devices with the online CA and enters them.
 #[derive(Debug)]
 pub(crate) struct Registrar {
-    store: Store,
-    site: Arc<Site>,
+    pub(crate) store: Store,
+    pub(crate) site: Arc<Site>,
     ca: Ca,
     ca_pem: String,
     root_pem: String,
@@ -77,42 +77,27 @@ impl Registrar {
     /// Registers a device. A caller that goes away, at whatever moment, leaves one entry or none, and
     /// the same request again is answered with the same certificate.
     pub(crate) async fn register(&self, registration: Registration) -> Result<Outcome, Error> {
-        let Registration {
-            uuid,
-            name,
-            group,
-            hardware_id,
-            sota_dir,
-            use_ostree_server,
-            csr,
-            overrides,
-        } = registration;
-        let facts = Facts {
-            gateway_url: &self.site.urls.gateway,
-            sota_dir: &sota_dir,
-            hardware_id: &hardware_id,
-            use_ostree_server,
-        };
-        let sota_toml = render(&facts, &overrides);
-        let mut entry = Entry {
-            uuid,
-            name,
+        let csr = &registration.csr;
+        let sota_toml = render(&self.site.urls.gateway, &registration.wanted);
+        let device = Device {
+            uuid: registration.uuid,
+            name: registration.name,
             factory: self.site.factory.clone(),
-            group,
-            hardware_id: Some(hardware_id.as_str().into()),
+            group: registration.group,
+            hardware_id: Some(registration.wanted.hardware_id.to_string()),
             production: csr.subject.production,
             public_key_sha256: csr.key.fingerprint()?,
-            issued: None,
+            created_at: Timestamp::now(),
         };
 
-        let found = self
-            .store
-            .find(&entry.uuid, &entry.public_key_sha256)
-            .await?;
+        let found = self.store.find(&device.uuid, &device.public_key_sha256);
+        let found = found.await?;
+        let issued = None;
+        let mut entry = Entry { device, issued };
         let found = if let Some(standing) = found {
             standing
         } else {
-            let issued = self.issue(&csr)?;
+            let issued = self.issue(csr)?;
             entry.issued = Some(issued.clone());
             match self.store.enter(&entry).await? {
                 None => return Ok(self.registered(issued, sota_toml)),
@@ -120,17 +105,15 @@ impl Registrar {
                 Some(standing) => standing,
             }
         };
-        let issued = match found {
+        let Entry { device, issued } = match found {
             Standing::OtherKey => return Ok(Outcome::OtherKey),
             Standing::Denied => return Ok(Outcome::Denied),
-            Standing::Known(known) => match *known {
-                Known {
-                    device,
-                    issued: Some(earlier),
-                } if device.production == entry.production && self.still_good(&earlier) => earlier,
-                _ => self.issue(&csr)?,
-            },
+            Standing::Known(known) => *known,
         };
+        let issued = issued.filter(|earlier| {
+            device.production == entry.device.production && self.still_good(earlier)
+        });
+        let issued = issued.map_or_else(|| self.issue(csr), Ok)?;
         entry.issued = Some(issued.clone());
         if !self.store.update(&entry).await? {
             return Ok(Outcome::Denied);
@@ -154,15 +137,10 @@ impl Registrar {
     }
 
     fn registered(&self, issued: Issued, sota_toml: String) -> Outcome {
-        let Issued {
-            certificate_pem,
-            issuer_pem,
-            ends: _,
-        } = issued;
         Outcome::Registered(Box::new(Files {
             root: self.root_pem.clone(),
-            chained: format!("{certificate_pem}{issuer_pem}"),
-            client: certificate_pem,
+            chained: format!("{}{}", issued.certificate_pem, issued.issuer_pem),
+            client: issued.certificate_pem,
             sota_toml,
         }))
     }

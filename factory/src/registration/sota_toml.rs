@@ -6,15 +6,14 @@ use std::fmt::Write as _;
 
 use toml_edit::Value;
 
-/// What the device's registration and the factory decide.
+/// What a device asks for.
 #[derive(Debug)]
-pub(super) struct Facts<'a> {
-    /// The Device Gateway, `https://host:port`.
-    pub(super) gateway_url: &'a str,
+pub(super) struct Wanted {
     /// Where the device keeps its keys and certificates, as it said.
-    pub(super) sota_dir: &'a PlainText,
-    pub(super) hardware_id: &'a PlainText,
+    pub(super) sota_dir: PlainText,
+    pub(super) hardware_id: PlainText,
     pub(super) use_ostree_server: bool,
+    pub(super) overrides: Overrides,
 }
 
 /// Why a value cannot be written so that both read the same.
@@ -103,10 +102,6 @@ impl PlainText {
         }
         Ok(Self(text.into()))
     }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl std::fmt::Display for PlainText {
@@ -118,15 +113,15 @@ impl std::fmt::Display for PlainText {
 /// Sections with their keys, in the order of the file; a key without a value is left out.
 type Sections<'a> = Vec<(&'a str, Vec<(&'a str, Option<String>)>)>;
 
-/// The file's text.
-pub(super) fn render(facts: &Facts<'_>, overrides: &Overrides) -> String {
+/// The file's text; the Device Gateway is `https://host:port`.
+pub(super) fn render(gateway_url: &str, wanted: &Wanted) -> String {
     let mut sections = Sections::new();
-    for (name, key, value) in defaults(facts) {
+    for (name, key, value) in defaults(gateway_url, wanted) {
         keys_of(&mut sections, name).push((key, value));
     }
-    for (name, wanted) in &overrides.0 {
+    for (name, overrides) in &wanted.overrides.0 {
         let keys = keys_of(&mut sections, name);
-        for (key, value) in wanted {
+        for (key, value) in overrides {
             match keys.iter_mut().find(|(known, _)| known == key) {
                 Some((_, known)) => known.clone_from(value),
                 None => keys.push((key, value.clone())),
@@ -162,25 +157,26 @@ fn keys_of<'s, 'a>(
 }
 
 /// Section, key and value in the order in which the backend that devices know writes them.
-fn defaults(facts: &Facts<'_>) -> [(&'static str, &'static str, Option<String>); 15] {
-    let Facts {
-        gateway_url,
-        sota_dir,
-        hardware_id,
-        use_ostree_server,
-    } = facts;
+fn defaults(
+    gateway_url: &str,
+    wanted: &Wanted,
+) -> [(&'static str, &'static str, Option<String>); 15] {
     // Facts are plain text or a URL of ours, so quotes around them are all that TOML needs.
     let set = |value: &str| Some(format!("\"{value}\""));
     let at = |path: &str| set(&format!("{gateway_url}{path}"));
-    let below = |file: &str| set(&format!("{sota_dir}/{file}"));
-    let ostree = use_ostree_server.then(|| at("/ostree")).flatten();
+    let below = |file: &str| set(&format!("{}/{file}", wanted.sota_dir));
+    let ostree = wanted.use_ostree_server.then(|| at("/ostree")).flatten();
     [
         ("tls", "server", at("")),
         ("tls", "ca_source", set("file")),
         ("tls", "pkey_source", set("file")),
         ("tls", "cert_source", set("file")),
         ("provision", "server", at("")),
-        ("provision", "primary_ecu_hardware_id", set(&hardware_id.0)),
+        (
+            "provision",
+            "primary_ecu_hardware_id",
+            set(&wanted.hardware_id.0),
+        ),
         ("uptane", "repo_server", at("/repo")),
         ("uptane", "key_source", set("file")),
         ("pacman", "type", set("ostree")),
@@ -197,19 +193,19 @@ fn defaults(facts: &Facts<'_>) -> [(&'static str, &'static str, Option<String>);
 mod tests {
     use super::*;
 
-    fn render_with(use_ostree_server: bool, overrides: &Overrides) -> String {
-        let facts = Facts {
-            gateway_url: "https://gw:8443",
-            sota_dir: &PlainText::parse("/var/sota").unwrap(),
-            hardware_id: &PlainText::parse("raspberrypi4-64").unwrap(),
+    fn render_with(use_ostree_server: bool, overrides: Overrides) -> String {
+        let wanted = Wanted {
+            sota_dir: PlainText::parse("/var/sota").unwrap(),
+            hardware_id: PlainText::parse("raspberrypi4-64").unwrap(),
             use_ostree_server,
+            overrides,
         };
-        render(&facts, overrides)
+        render("https://gw:8443", &wanted)
     }
 
     #[test]
     fn writes_the_defaults_in_order() {
-        let text = render_with(true, &Overrides::default());
+        let text = render_with(true, Overrides::default());
         assert_eq!(
             text,
             "[tls]\nserver = \"https://gw:8443\"\nca_source = \"file\"\npkey_source = \"file\"\n\
@@ -236,7 +232,7 @@ mod tests {
         ] {
             overrides.add(section, key, source).unwrap();
         }
-        let text = render_with(false, &overrides);
+        let text = render_with(false, overrides);
         for line in [
             "pkey_source = \"pkcs11\"",
             "# tls_pkey_path is not set",

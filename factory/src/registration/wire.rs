@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::sota_toml::{Overrides, PlainText, ValueError};
+use super::sota_toml::{Overrides, PlainText, ValueError, Wanted};
 use crate::pki::{CsrError, DeviceCsr};
 use crate::site::is_identifier;
 
@@ -15,14 +15,11 @@ use crate::site::is_identifier;
 /// way to one than [`Registration::read`].
 #[derive(Debug)]
 pub(crate) struct Registration {
-    pub(super) uuid: String,
+    pub(crate) uuid: String,
     pub(super) name: String,
     pub(super) group: Option<String>,
-    pub(super) hardware_id: PlainText,
-    pub(super) sota_dir: PlainText,
-    pub(super) use_ostree_server: bool,
     pub(super) csr: DeviceCsr,
-    pub(super) overrides: Overrides,
+    pub(super) wanted: Wanted,
 }
 
 /// What is wrong, by field.
@@ -98,18 +95,17 @@ impl Registration {
                     name: name.unwrap_or_else(|| uuid.clone()),
                     uuid,
                     group,
-                    hardware_id,
-                    sota_dir,
-                    use_ostree_server: use_ostree_server.unwrap_or(true),
                     csr,
-                    overrides,
+                    wanted: Wanted {
+                        sota_dir,
+                        hardware_id,
+                        use_ostree_server: use_ostree_server.unwrap_or(true),
+                        overrides,
+                    },
                 })
             }
             _ => Err(form.errors),
         }
-    }
-    pub(crate) fn uuid(&self) -> &str {
-        &self.uuid
     }
 }
 
@@ -268,7 +264,7 @@ mod tests {
             ("some-uuid", "board 7")
         );
         assert_eq!(read.group.as_deref(), Some("lab"));
-        assert!(read.use_ostree_server);
+        assert!(read.wanted.use_ostree_server);
     }
 
     #[test]

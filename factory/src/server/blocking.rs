@@ -25,10 +25,8 @@ pub struct Server {
 /// Serves a factory from threads of its own; returns when both ports are open. Creates its keys,
 /// certificates, database and first token where they are missing.
 pub fn start(options: ServeOptions) -> Result<Server, Error> {
-    Server::start(
-        runtime(Builder::new_multi_thread().worker_threads(2))?,
-        options,
-    )
+    let runtime = runtime(Builder::new_multi_thread().worker_threads(2))?;
+    Server::start(runtime, options)
 }
 
 /// Serves a factory from a thread per core until the process is told to end, by SIGTERM or SIGINT; `opened`
@@ -59,7 +57,8 @@ fn runtime(builder: &mut Builder) -> Result<Runtime, Error> {
 impl Server {
     fn start(runtime: Runtime, options: ServeOptions) -> Result<Self, Error> {
         let running = runtime.block_on(Running::start(options))?;
-        let factory = Factory::new(running.store.clone(), runtime);
+        let store = running.store.clone();
+        let factory = Factory { store, runtime };
         Ok(Self { factory, running })
     }
 

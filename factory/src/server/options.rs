@@ -48,7 +48,7 @@ impl ServeOptions {
 
     /// The hosts as the certificates name them, or why the options cannot be served.
     pub(crate) fn checked_hosts(&self) -> Result<Vec<Host>, Error> {
-        if !is_factory_name(&self.factory) {
+        if !is_identifier(&self.factory) || self.factory.contains(':') {
             return Err(Error::FactoryName(self.factory.clone()));
         }
         if !self.api_tls && !self.api_listen.ip().is_loopback() {
@@ -69,10 +69,6 @@ impl ServeOptions {
         }
         Ok(hosts)
     }
-}
-
-fn is_factory_name(text: &str) -> bool {
-    is_identifier(text) && !text.contains(':')
 }
 
 #[cfg(test)]

@@ -10,11 +10,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::options::ServeOptions;
-use crate::app::App;
-use crate::approval::{Grants, Guard};
+use crate::approval::Approval;
 use crate::data_dir::{DataDir, LockedDir};
 use crate::error::Error;
-use crate::gateway::TufRoot;
+use crate::gateway::{Gateway, open_tuf_root};
 use crate::http::listener::Listener;
 use crate::http::tls;
 use crate::pki::Pki;
@@ -41,79 +40,52 @@ pub(super) struct Running {
 impl Running {
     pub(super) async fn start(options: ServeOptions) -> Result<Self, Error> {
         let hosts = options.checked_hosts()?;
-        let ServeOptions {
-            data_dir,
-            factory,
-            api_listen,
-            gateway_listen,
-            hosts: _,
-            api_tls,
-            oauth_interval_seconds,
-            oauth_expires_seconds,
-        } = options;
-        let locked = DataDir::new(data_dir).lock()?;
-        let store = Store::create(&locked, &factory).await?;
-        let Pki {
-            root_pem,
-            root_file,
-            online_ca,
-            gateway: gateway_identity,
-            api: api_identity,
-            api_ca_file: ca_file,
-        } = Pki::open(&locked, &factory, &hosts)?;
-        let tuf_root = TufRoot::open(&locked)?;
+        let locked = DataDir::new(options.data_dir).lock()?;
+        let store = Store::create(&locked, &options.factory).await?;
+        let pki = Pki::open(&locked, &options.factory, &hosts)?;
+        let tuf_root = open_tuf_root(&locked)?;
 
         // Ports come before the first token: a start that fails must not use it up.
-        let (api_socket, api_port) = listen(api_listen).await?;
-        let (gateway_socket, gateway_port) = listen(gateway_listen).await?;
-        let api_acceptor = if api_tls {
-            Some(tls::acceptor(&api_identity, None)?)
-        } else {
-            None
-        };
-        let gateway_acceptor = tls::acceptor(&gateway_identity, Some(&online_ca.certificate))?;
-        let api_token = store.create_first_token().await?;
-
-        let urls = urls(&hosts[0], api_tls, api_port, gateway_port);
+        let (api_socket, api_port) = listen(options.api_listen).await?;
+        let (gateway_socket, gateway_port) = listen(options.gateway_listen).await?;
+        let api_tls = options.api_tls.then(|| tls::acceptor(&pki.api, None));
+        let gateway_tls = tls::acceptor(&pki.gateway, Some(&pki.online_ca.certificate))?;
+        let urls = urls(&hosts[0], options.api_tls, api_port, gateway_port);
+        let factory = options.factory;
         let site = Arc::new(Site { factory, urls });
-        let seconds = Duration::from_secs;
-        let app = App {
-            store: store.clone(),
-            site: Arc::clone(&site),
-            registrar: Arc::new(Registrar::new(
-                store.clone(),
-                Arc::clone(&site),
-                online_ca,
-                root_pem,
-            )?),
-            tuf_root,
-            grants: Arc::new(Grants::new(
-                Arc::clone(&site),
-                seconds(oauth_interval_seconds),
-                seconds(oauth_expires_seconds),
-            )),
-            guard: Arc::new(Guard::new()),
-        };
-        let (stop, stopped) = watch::channel(false);
-        let mut ports = JoinSet::new();
+        let registrar = Registrar::new(store.clone(), site.clone(), pki.online_ca, pki.root_pem)?;
+        let approval = Approval::new(
+            store.clone(),
+            site.clone(),
+            Duration::from_secs(options.oauth_interval_seconds),
+            Duration::from_secs(options.oauth_expires_seconds),
+        );
         let api = Listener {
             socket: api_socket,
-            tls: api_acceptor,
-            router: api::router().with_state(app.clone()),
+            tls: api_tls.transpose()?,
+            router: api::router(registrar, approval),
+        };
+        let gateway = Gateway {
+            store: store.clone(),
+            site: site.clone(),
+            tuf_root,
         };
         let gateway = Listener {
             socket: gateway_socket,
-            tls: Some(gateway_acceptor),
-            router: gateway::router(app.clone()).with_state(app),
+            tls: Some(gateway_tls),
+            router: gateway::router(gateway),
         };
+        let api_token = store.create_first_token().await?;
+        let (stop, stopped) = watch::channel(false);
+        let mut ports = JoinSet::new();
         ports.spawn(api.serve(stopped.clone()));
         ports.spawn(gateway.serve(stopped));
         Ok(Self {
             store,
             site,
             api_token,
-            ca_file,
-            root_file,
+            ca_file: pki.api_ca_file,
+            root_file: pki.root_file,
             stop,
             ports,
             _locked: locked,

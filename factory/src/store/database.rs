@@ -3,11 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqlitePool};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Sqlite, SqlitePool};
 
 use crate::data_dir::{DataDir, LockedDir, files};
 use crate::error::Error;
+
+/// A statement with its values.
+pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments<'q>>;
 
 /// The database of one data directory.
 #[derive(Debug, Clone)]
@@ -22,10 +28,8 @@ impl Store {
         // SQLite gives its journal files the mode of the database.
         drop(files::open_private(&path)?);
         let store = Self::connect(&path).await?;
-        sqlx::query("INSERT INTO settings (name, value) VALUES ('factory', $1) ON CONFLICT (name) DO NOTHING")
-            .bind(factory)
-            .execute(&store.pool)
-            .await?;
+        let query = "INSERT INTO settings (name, value) VALUES ('factory', $1) ON CONFLICT (name) DO NOTHING";
+        store.change(sqlx::query(query).bind(factory)).await?;
         let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'factory'");
         let stored: String = query.fetch_one(&store.pool).await?;
         if stored != factory {
@@ -62,6 +66,11 @@ impl Store {
             .await?;
         sqlx::migrate!().run(&pool).await?;
         Ok(Self { pool })
+    }
+
+    /// Carries a statement out; how many rows it changed.
+    pub(super) async fn change(&self, statement: Statement<'_>) -> Result<u64, Error> {
+        Ok(statement.execute(&self.pool).await?.rows_affected())
     }
 
     /// Writes what is in the journal into the database and closes it.

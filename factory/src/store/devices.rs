@@ -1,11 +1,9 @@
 //! Registered and denied devices.
 
 use serde::Serialize;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{FromRow, Sqlite};
+use sqlx::FromRow;
 
-use super::database::Store;
+use super::database::{Statement, Store};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -33,48 +31,6 @@ pub struct Device {
     pub created_at: Timestamp,
 }
 
-/// What is entered for a device.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) uuid: String,
-    pub(crate) name: String,
-    pub(crate) factory: String,
-    pub(crate) group: Option<String>,
-    pub(crate) hardware_id: Option<String>,
-    pub(crate) production: bool,
-    pub(crate) public_key_sha256: String,
-    /// `None` for a device whose certificate we did not sign.
-    pub(crate) issued: Option<Issued>,
-}
-
-impl Entry {
-    /// A statement with this entry as $1 to $10, in the order of its fields.
-    fn bind<'q>(&'q self, statement: &'q str) -> Query<'q, Sqlite, SqliteArguments<'q>> {
-        let Self {
-            uuid,
-            name,
-            factory,
-            group,
-            hardware_id,
-            production,
-            public_key_sha256,
-            issued,
-        } = self;
-        let issued = issued.as_ref();
-        sqlx::query(statement)
-            .bind(uuid)
-            .bind(name)
-            .bind(factory)
-            .bind(group)
-            .bind(hardware_id)
-            .bind(production)
-            .bind(public_key_sha256)
-            .bind(issued.map(|issued| &issued.certificate_pem))
-            .bind(issued.map(|issued| &issued.issuer_pem))
-            .bind(issued.map(|issued| issued.ends))
-    }
-}
-
 /// A certificate that we signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issued {
@@ -84,11 +40,30 @@ pub(crate) struct Issued {
     pub(crate) ends: Timestamp,
 }
 
-/// A registered device with the certificate that we signed for it, if we did.
+/// A device with the certificate that we signed for it, if we did.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct Entry {
     pub(crate) device: Device,
     pub(crate) issued: Option<Issued>,
+}
+
+impl Entry {
+    /// A statement with this entry as $1 to $11, in the order of [`COLUMNS`].
+    fn bind<'q>(&'q self, statement: &'q str) -> Statement<'q> {
+        let (device, issued) = (&self.device, self.issued.as_ref());
+        sqlx::query(statement)
+            .bind(&device.uuid)
+            .bind(&device.name)
+            .bind(&device.factory)
+            .bind(&device.group)
+            .bind(&device.hardware_id)
+            .bind(device.production)
+            .bind(&device.public_key_sha256)
+            .bind(device.created_at)
+            .bind(issued.map(|issued| &issued.certificate_pem))
+            .bind(issued.map(|issued| &issued.issuer_pem))
+            .bind(issued.map(|issued| issued.ends))
+    }
 }
 
 /// What a UUID was last called.
@@ -103,7 +78,7 @@ pub(crate) struct KnownName {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It is registered with this key.
-    Known(Box<Known>),
+    Known(Box<Entry>),
     /// It is registered with another key.
     OtherKey,
     /// It was deleted.
@@ -136,7 +111,7 @@ impl Row {
             }),
             _ => None,
         };
-        Standing::Known(Box::new(Known {
+        Standing::Known(Box::new(Entry {
             device: self.device,
             issued,
         }))
@@ -150,10 +125,8 @@ impl Store {
     /// Looks a device up; `None` if its UUID was never seen.
     pub(crate) async fn find(&self, uuid: &str, key: &str) -> Result<Option<Standing>, Error> {
         let query = format!("SELECT {COLUMNS} FROM devices WHERE uuid = $1");
-        let row: Option<Row> = sqlx::query_as(&query)
-            .bind(uuid)
-            .fetch_optional(&self.pool)
-            .await?;
+        let query = sqlx::query_as(&query).bind(uuid);
+        let row: Option<Row> = query.fetch_optional(&self.pool).await?;
         Ok(row.map(|row| row.standing(key)))
     }
 
@@ -162,26 +135,24 @@ impl Store {
     pub(crate) async fn enter(&self, entry: &Entry) -> Result<Option<Standing>, Error> {
         let query = format!(
             "INSERT INTO devices ({COLUMNS}) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $11, $8, $9, $10, NULL) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL) \
              ON CONFLICT (uuid) DO NOTHING"
         );
-        let query = entry.bind(&query).bind(Timestamp::now());
-        if query.execute(&self.pool).await?.rows_affected() == 1 {
+        if self.change(entry.bind(&query)).await? == 1 {
             return Ok(None);
         }
         // Rows are never removed, so the one that was in the way is still there.
-        self.find(&entry.uuid, &entry.public_key_sha256).await
+        let device = &entry.device;
+        self.find(&device.uuid, &device.public_key_sha256).await
     }
 
     /// Brings the entry of a device that registers again up to date; false if it was deleted, or
     /// another key took its place, in the meantime.
     pub(crate) async fn update(&self, entry: &Entry) -> Result<bool, Error> {
-        let query = entry.bind(
-            "UPDATE devices SET name = $2, factory = $3, device_group = $4, hardware_id = $5, \
-             production = $6, certificate_pem = $8, issuer_pem = $9, certificate_ends = $10 \
-             WHERE uuid = $1 AND public_key_sha256 = $7 AND deleted_at IS NULL",
-        );
-        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+        let query = "UPDATE devices SET name = $2, factory = $3, device_group = $4, hardware_id = $5, \
+             production = $6, certificate_pem = $9, issuer_pem = $10, certificate_ends = $11 \
+             WHERE uuid = $1 AND public_key_sha256 = $7 AND deleted_at IS NULL";
+        Ok(self.change(entry.bind(query)).await? == 1)
     }
 
     /// The name of a device, deleted or not.
@@ -203,12 +174,8 @@ impl Store {
     pub(crate) async fn delete(&self, uuid: &str) -> Result<(), Error> {
         let query = "UPDATE devices SET deleted_at = $1, certificate_pem = NULL, \
              issuer_pem = NULL, certificate_ends = NULL WHERE uuid = $2 AND deleted_at IS NULL";
-        let deleted = sqlx::query(query)
-            .bind(Timestamp::now())
-            .bind(uuid)
-            .execute(&self.pool)
-            .await?;
-        if deleted.rows_affected() == 0 {
+        let query = sqlx::query(query).bind(Timestamp::now()).bind(uuid);
+        if self.change(query).await? == 0 {
             return Err(Error::NoDevice(uuid.into()));
         }
         Ok(())
@@ -221,7 +188,7 @@ mod tests {
     use super::*;
 
     fn entry(uuid: &str, key: &str) -> Entry {
-        Entry {
+        let device = Device {
             uuid: uuid.into(),
             name: "board".into(),
             factory: "acme".into(),
@@ -229,12 +196,14 @@ mod tests {
             hardware_id: None,
             production: true,
             public_key_sha256: key.into(),
-            issued: Some(Issued {
-                certificate_pem: "certificate".into(),
-                issuer_pem: "issuer".into(),
-                ends: at(7),
-            }),
-        }
+            created_at: at(5),
+        };
+        let issued = Some(Issued {
+            certificate_pem: "certificate".into(),
+            issuer_pem: "issuer".into(),
+            ends: at(7),
+        });
+        Entry { device, issued }
     }
 
     #[tokio::test]
@@ -243,14 +212,12 @@ mod tests {
         let one = entry("one", "key");
         assert_eq!(store.find("one", "key").await.unwrap(), None);
         assert_eq!(store.enter(&one).await.unwrap(), None);
-        let device = store.devices().await.unwrap().remove(0);
         assert_eq!(
-            store.enter(&one).await.unwrap(),
-            Some(Standing::Known(Box::new(Known {
-                device,
-                issued: one.issued.clone()
-            })))
+            store.devices().await.unwrap(),
+            std::slice::from_ref(&one.device)
         );
+        let known = Standing::Known(Box::new(entry("one", "key")));
+        assert_eq!(store.enter(&one).await.unwrap(), Some(known));
         let other = store.enter(&entry("one", "other")).await.unwrap();
         assert_eq!(other, Some(Standing::OtherKey));
         assert!(!store.update(&entry("one", "other")).await.unwrap());

@@ -80,28 +80,18 @@ impl Store {
             "DELETE FROM access_tokens WHERE ends_at + $1 < $2",
         ] {
             let forgotten = sqlx::query(query).bind(millis(REMEMBERED)).bind(now);
-            forgotten.execute(&self.pool).await?;
+            self.change(forgotten).await?;
         }
-        let NewGrant {
-            device_code,
-            user_code,
-            client_id,
-            interval,
-            lifetime,
-        } = grant;
-        let begun = sqlx::query(
-            "INSERT INTO device_grants \
+        let query = "INSERT INTO device_grants \
              (digest, user_code, client_id, state, poll_interval, next_poll_at, ends_at) \
-             VALUES ($1, $2, $3, 'pending', $4, 0, $5) ON CONFLICT (user_code) DO NOTHING",
-        )
-        .bind(device_code.digest())
-        .bind(user_code)
-        .bind(client_id)
-        .bind(millis(*interval))
-        .bind(now + *lifetime)
-        .execute(&self.pool)
-        .await?;
-        Ok(begun.rows_affected() == 1)
+             VALUES ($1, $2, $3, 'pending', $4, 0, $5) ON CONFLICT (user_code) DO NOTHING";
+        let query = sqlx::query(query)
+            .bind(grant.device_code.digest())
+            .bind(grant.user_code)
+            .bind(grant.client_id)
+            .bind(millis(grant.interval))
+            .bind(now + grant.lifetime);
+        Ok(self.change(query).await? == 1)
     }
 
     /// Answers a poll. A device code gives one access token, however many polls arrive at once.
@@ -112,13 +102,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Poll, Error> {
         let digest = device_code.digest();
-        let row: Option<GrantRow> = sqlx::query_as(
-            "SELECT client_id, state, poll_interval, next_poll_at, ends_at \
-             FROM device_grants WHERE digest = $1",
-        )
-        .bind(&digest)
-        .fetch_optional(&self.pool)
-        .await?;
+        let query = "SELECT client_id, state, poll_interval, next_poll_at, ends_at \
+             FROM device_grants WHERE digest = $1";
+        let query = sqlx::query_as(query).bind(&digest);
+        let row: Option<GrantRow> = query.fetch_optional(&self.pool).await?;
         let Some(grant) = row.filter(|grant| grant.client_id == client_id) else {
             return Ok(Poll::Invalid);
         };
@@ -201,17 +188,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let state = if approved { "approved" } else { "denied" };
-        let decided = sqlx::query(
-            "UPDATE device_grants SET state = $1, decided_by = $2 \
-             WHERE user_code = $3 AND state = 'pending' AND ends_at > $4",
-        )
-        .bind(state)
-        .bind(operator)
-        .bind(user_code)
-        .bind(now)
-        .execute(&self.pool)
-        .await?;
-        Ok(decided.rows_affected() == 1)
+        let query = "UPDATE device_grants SET state = $1, decided_by = $2 \
+             WHERE user_code = $3 AND state = 'pending' AND ends_at > $4";
+        let query = sqlx::query(query).bind(state).bind(operator);
+        Ok(self.change(query.bind(user_code).bind(now)).await? == 1)
     }
 
     /// The UUID that an access token may register, while it lasts.

@@ -10,16 +10,10 @@ use crate::time::Timestamp;
 impl Store {
     /// Adds an operator with the hash of a password.
     pub(crate) async fn add_operator(&self, name: &str, password_hash: &str) -> Result<(), Error> {
-        let added = sqlx::query(
-            "INSERT INTO operators (name, password_hash, created_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (name) DO NOTHING",
-        )
-        .bind(name)
-        .bind(password_hash)
-        .bind(Timestamp::now())
-        .execute(&self.pool)
-        .await?;
-        if added.rows_affected() == 0 {
+        let query = "INSERT INTO operators (name, password_hash, created_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (name) DO NOTHING";
+        let query = sqlx::query(query).bind(name).bind(password_hash);
+        if self.change(query.bind(Timestamp::now())).await? == 0 {
             return Err(Error::OperatorExists(name.into()));
         }
         Ok(())
@@ -28,7 +22,7 @@ impl Store {
     /// Deletes an operator and ends their sessions.
     pub(crate) async fn delete_operator(&self, name: &str) -> Result<(), Error> {
         let query = sqlx::query("DELETE FROM operators WHERE name = $1").bind(name);
-        if query.execute(&self.pool).await?.rows_affected() == 0 {
+        if self.change(query).await? == 0 {
             return Err(Error::NoOperator(name.into()));
         }
         Ok(())
@@ -50,13 +44,10 @@ impl Store {
         lifetime: Duration,
     ) -> Result<(), Error> {
         let over = sqlx::query("DELETE FROM sessions WHERE ends_at <= $1").bind(now);
-        over.execute(&self.pool).await?;
-        sqlx::query("INSERT INTO sessions (digest, operator, ends_at) VALUES ($1, $2, $3)")
-            .bind(session.digest())
-            .bind(operator)
-            .bind(now + lifetime)
-            .execute(&self.pool)
-            .await?;
+        self.change(over).await?;
+        let query = "INSERT INTO sessions (digest, operator, ends_at) VALUES ($1, $2, $3)";
+        let query = sqlx::query(query).bind(session.digest()).bind(operator);
+        self.change(query.bind(now + lifetime)).await?;
         Ok(())
     }
 
@@ -74,7 +65,7 @@ impl Store {
     /// Ends a session.
     pub(crate) async fn end_session(&self, session: &Secret) -> Result<(), Error> {
         let query = sqlx::query("DELETE FROM sessions WHERE digest = $1").bind(session.digest());
-        query.execute(&self.pool).await?;
+        self.change(query).await?;
         Ok(())
     }
 }

@@ -9,20 +9,16 @@ impl Store {
     /// Makes a token and stores its digest; this is the only time that it is known.
     pub(crate) async fn create_token(&self, name: &str) -> Result<Secret, Error> {
         let token = Secret::generate()?;
-        sqlx::query("INSERT INTO api_tokens (digest, name, created_at) VALUES ($1, $2, $3)")
-            .bind(token.digest())
-            .bind(name)
-            .bind(Timestamp::now())
-            .execute(&self.pool)
-            .await?;
+        let query = "INSERT INTO api_tokens (digest, name, created_at) VALUES ($1, $2, $3)";
+        let query = sqlx::query(query).bind(token.digest()).bind(name);
+        self.change(query.bind(Timestamp::now())).await?;
         Ok(token)
     }
 
     /// A token for a factory that has none yet.
     pub(crate) async fn create_first_token(&self) -> Result<Option<Secret>, Error> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_tokens")
-            .fetch_one(&self.pool)
-            .await?;
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM api_tokens");
+        let count: i64 = query.fetch_one(&self.pool).await?;
         if count > 0 {
             return Ok(None);
         }
@@ -31,11 +27,9 @@ impl Store {
 
     /// The name of a token, if it is one of ours.
     pub(crate) async fn token_name(&self, token: &Secret) -> Result<Option<String>, Error> {
-        let query = sqlx::query_scalar("SELECT name FROM api_tokens WHERE digest = $1");
-        Ok(query
-            .bind(token.digest())
-            .fetch_optional(&self.pool)
-            .await?)
+        let query = "SELECT name FROM api_tokens WHERE digest = $1";
+        let query = sqlx::query_scalar(query).bind(token.digest());
+        Ok(query.fetch_optional(&self.pool).await?)
     }
 }
 

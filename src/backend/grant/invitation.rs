@@ -49,6 +49,8 @@ pub(super) enum NoInvitation {
     Json(#[from] serde_json::Error),
     #[error("lacks {0}")]
     Lacks(&'static str),
+    #[error("names a code that ends before it may be asked about")]
+    TooShort,
 }
 
 impl Invitation {
@@ -72,6 +74,11 @@ impl Invitation {
                 .map_or(default, |value| value.min(1e9).ceil() as u64);
             Duration::from_secs(whole.clamp(1, limit))
         };
+        let expires_in = seconds(fields.expires_in, LIFETIME, LONGEST_LIFETIME);
+        let interval = seconds(fields.interval, INTERVAL, LONGEST_LIFETIME);
+        if interval >= expires_in {
+            return Err(NoInvitation::TooShort);
+        }
         Ok(Self {
             device_code: Secret::from(text(fields.device_code, "device_code")?),
             user_code: text(fields.user_code, "user_code")?,
@@ -82,8 +89,8 @@ impl Invitation {
             verification_uri_complete: fields
                 .verification_uri_complete
                 .filter(|address| !address.is_empty()),
-            expires_in: seconds(fields.expires_in, LIFETIME, LONGEST_LIFETIME),
-            interval: seconds(fields.interval, INTERVAL, LONGEST_LIFETIME),
+            expires_in,
+            interval,
         })
     }
 

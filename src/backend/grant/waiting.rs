@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::invitation::Invitation;
+use crate::backend::censor::Censor;
 use crate::backend::wire::answered;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -43,6 +44,9 @@ pub(super) struct Waiting {
     interval: Duration,
     pause: Duration,
     deadline: Duration,
+    /// The last poll had no answer, which may have been the token: a code is good for one.
+    unanswered: bool,
+    censor: Censor,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +63,8 @@ impl Waiting {
             interval: invitation.interval,
             pause: invitation.interval,
             deadline: now + invitation.expires_in,
+            unanswered: false,
+            censor: Censor::default().and(&invitation.device_code),
         }
     }
 
@@ -93,19 +99,25 @@ impl Waiting {
                 };
             }
             Poll::Answer { status: 400, body } => self.take_error(body)?,
-            // The same statuses as everywhere else are worth another try.
+            // A person's approval is not lost by a server that stumbles.
             Poll::Answer {
-                status: 429 | 502..=504,
+                status: 429 | 500..=599,
                 ..
             }
             | Poll::Broken => {
+                self.unanswered |= !matches!(poll, Poll::Answer { status: 429, .. });
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE).max(self.interval);
             }
-            Poll::Answer { status, body } => return Err(refusal(status, body)),
+            // Another success may hold the token.
+            Poll::Answer {
+                status: status @ 200..=299,
+                ..
+            } => return Err(refusal(status, b"", &self.censor)),
+            Poll::Answer { status, body } => return Err(refusal(status, body, &self.censor)),
         }
         // A poll after the end could only be told that it is the end.
         if now + self.pause >= self.deadline {
-            return Err(expired());
+            return Err(self.ended());
         }
         Ok(Next::PollAfter(self.pause))
     }
@@ -121,31 +133,41 @@ impl Waiting {
                         .hint("run this again and approve the new code"),
                 );
             }
-            Some("expired_token") => return Err(expired()),
-            _ => return Err(refusal(400, body)),
+            Some("expired_token") => return Err(self.ended()),
+            Some("invalid_grant") if self.unanswered => return Err(self.ended()),
+            _ => return Err(refusal(400, body, &self.censor)),
         }
+        self.unanswered = false;
         self.pause = self.interval;
         Ok(())
+    }
+
+    /// The code is of no use any more.
+    fn ended(&self) -> Error {
+        if self.unanswered {
+            return Error::new(
+                Kind::Temporary,
+                "the authorisation server did not answer, and the code is of no use any more",
+            )
+            .hint("run this again for a new code");
+        }
+        Error::new(
+            Kind::Unauthorised,
+            "nobody approved the registration before its code expired",
+        )
+        .hint("run this again for a new code")
     }
 }
 
 /// What the server says if it does not do as it was asked.
-pub(super) fn refusal(status: u16, body: &[u8]) -> Error {
+pub(super) fn refusal(status: u16, body: &[u8], censor: &Censor) -> Error {
     let kind = match status {
         401 | 403 => Kind::Unauthorised,
         429 | 500.. => Kind::Temporary,
         _ => Kind::Refused,
     };
-    Error::new(kind, answered("authorisation server", status, body))
+    Error::new(kind, answered("authorisation server", status, body, censor))
         .hint("check OAUTH_BASE and the factory's name")
-}
-
-fn expired() -> Error {
-    Error::new(
-        Kind::Unauthorised,
-        "nobody approved the registration before its code expired",
-    )
-    .hint("run this again for a new code")
 }
 
 #[cfg(test)]

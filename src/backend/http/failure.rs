@@ -5,13 +5,19 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use reqwest::Url;
+use rustls::AlertDescription as Alert;
 
 use super::timing::Late;
-use crate::board::clock;
+use super::trust::Trust;
 use crate::error::{Error, Kind};
+
+mod tls;
 
 /// What an operation comes to that its limit ended.
 const TIMED_OUT: &str = "operation timed out";
+
+/// The most characters of a cause: a certificate's names are among them, however many it has.
+const CAUSE_LIMIT: usize = 600;
 
 /// No answer.
 #[derive(Debug)]
@@ -20,20 +26,98 @@ pub(crate) struct NoAnswer {
     pub error: Error,
     /// The request may have reached the server.
     pub may_have_arrived: bool,
+    /// What TLS said, where it is about a certificate.
+    pub tls: Option<TlsFailure>,
+}
+
+/// Whose certificate TLS does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsFailure {
+    /// Ours, and why the server says so.
+    Ours(&'static str),
+    /// The server's, by the clock.
+    ServersByClock,
+    /// The server's.
+    Servers,
+}
+
+/// Which command asks: a hint names only what that one takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A registration: the backend, or the authorisation server.
+    Registration,
+    /// `check`: the Device Gateway.
+    Check,
+}
+
+impl Asker {
+    /// Only the gateway is verified by the registration's own roots.
+    pub(super) fn who_trusts(trust: &Trust) -> Self {
+        match trust {
+            Trust::System | Trust::File(_) => Self::Registration,
+            Trust::Roots(_) => Self::Check,
+        }
+    }
+
+    fn network(self) -> &'static str {
+        match self {
+            Self::Registration => {
+                "check the network, DEVICE_API and https_proxy, then run this again"
+            }
+            Self::Check => "check the network and https_proxy, then run this again",
+        }
+    }
 }
 
 impl NoAnswer {
-    /// The client failed before an answer began.
-    pub(super) fn failed(url: &Url, cause: reqwest::Error) -> Self {
-        let connected = !(cause.is_connect() || cause.is_builder());
-        let (late, hint) = (cause.is_timeout(), tls_hint(&cause));
-        Self::unanswered(url, connected, late, innermost(cause), hint)
+    /// The client failed before an answer began, perhaps on the way through `proxy`.
+    pub(super) fn failed(
+        asker: Asker,
+        url: &Url,
+        cause: reqwest::Error,
+        proxy: Option<String>,
+    ) -> Self {
+        let tls = tls_failure(&cause);
+        if !(cause.is_connect() || cause.is_builder()) {
+            let (late, cause) = (cause.is_timeout(), innermost(cause));
+            return Self {
+                tls,
+                ..Self::unanswered(url, true, late, cause, asker.network())
+            };
+        }
+        if let Some(trouble) = find_tls_error(&cause).and_then(|error| tls::explain(error, asker)) {
+            let tls::Trouble { kind, words, hint } = trouble;
+            let error = Error::new(kind, format!("cannot connect to {}", shown(url)))
+                .because(words.unwrap_or_else(|| innermost(cause)))
+                .hint(hint);
+            return Self {
+                error,
+                may_have_arrived: false,
+                tls,
+            };
+        }
+        let Some(proxy) = proxy.filter(|_| find_tls_error(&cause).is_none()) else {
+            return Self {
+                tls,
+                ..Self::unanswered(url, false, false, innermost(cause), asker.network())
+            };
+        };
+        let way = format!(
+            "cannot connect to {} through the proxy {proxy:?}",
+            shown(url)
+        );
+        let hint = "check the proxy, and which one https_proxy, http_proxy or all_proxy names";
+        Self {
+            error: temporary(way).because(innermost(cause)).hint(hint),
+            may_have_arrived: false,
+            tls: None,
+        }
     }
 
     /// No answer began in time.
-    pub(super) fn late(url: &Url, late: Late) -> Self {
-        let cause = TIMED_OUT.to_owned();
-        Self::unanswered(url, late != Late::Connection, true, cause, None)
+    pub(super) fn late(asker: Asker, url: &Url, late: Late) -> Self {
+        let connected = late != Late::Connection;
+        Self::unanswered(url, connected, true, TIMED_OUT.to_owned(), asker.network())
     }
 
     fn unanswered(
@@ -41,7 +125,7 @@ impl NoAnswer {
         connected: bool,
         late: bool,
         cause: String,
-        hint: Option<String>,
+        hint: &'static str,
     ) -> Self {
         let url = shown(url);
         let message = match (connected, late) {
@@ -49,12 +133,10 @@ impl NoAnswer {
             (true, true) => format!("no answer from {url} in time"),
             (true, false) => format!("the connection to {url} broke before an answer came"),
         };
-        let hint = hint.unwrap_or_else(|| {
-            "check the network, DEVICE_API and https_proxy, then run this again".to_owned()
-        });
         Self {
             error: temporary(message).because(cause).hint(hint),
             may_have_arrived: connected,
+            tls: None,
         }
     }
 
@@ -74,6 +156,7 @@ impl NoAnswer {
             error: temporary(message)
                 .hint("give --request-timeout SECS if the connection is that slow"),
             may_have_arrived: true,
+            tls: None,
         }
     }
 
@@ -82,6 +165,7 @@ impl NoAnswer {
         Self {
             error: temporary(message).because(cause).hint("run this again"),
             may_have_arrived: true,
+            tls: None,
         }
     }
 }
@@ -91,9 +175,10 @@ fn temporary(message: String) -> Error {
 }
 
 /// A URL without what may be secret in it.
-fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
+    url.set_fragment(None);
     format!("{:?}", url.as_str())
 }
 
@@ -109,29 +194,38 @@ fn innermost(error: reqwest::Error) -> String {
         next = error.source();
     }
     let skip = words.len().saturating_sub(2);
-    words.split_off(skip).join(": ")
+    let mut words = words.split_off(skip).join(": ");
+    if let Some((end, _)) = words.char_indices().nth(CAUSE_LIMIT) {
+        words.truncate(end);
+        words.push_str("...");
+    }
+    words
 }
 
-/// What to do about a server's certificate that is not trusted.
-fn tls_hint(error: &reqwest::Error) -> Option<String> {
+/// With TLS 1.3 a server judges our certificate after we took the handshake for finished.
+fn tls_failure(error: &reqwest::Error) -> Option<TlsFailure> {
     use rustls::CertificateError as Reason;
-    let rustls::Error::InvalidCertificate(reason) = find_tls_error(error)? else {
-        return None;
-    };
-    Some(match reason {
-        Reason::Expired
-        | Reason::ExpiredContext { .. }
-        | Reason::NotValidYet
-        | Reason::NotValidYetContext { .. } => clock::doubt_now().unwrap_or_else(|| {
-            "the device's clock may be wrong: compare it with date -u".to_owned()
+    Some(match find_tls_error(error)? {
+        rustls::Error::InvalidCertificate(
+            Reason::Expired
+            | Reason::ExpiredContext { .. }
+            | Reason::NotValidYet
+            | Reason::NotValidYetContext { .. },
+        ) => TlsFailure::ServersByClock,
+        rustls::Error::InvalidCertificate(_) => TlsFailure::Servers,
+        rustls::Error::AlertReceived(alert) => TlsFailure::Ours(match alert {
+            Alert::UnknownCA => "it does not know the CA that signed it",
+            Alert::CertificateExpired => "it says that it is expired",
+            Alert::CertificateRevoked => "it says that it is revoked",
+            Alert::DecryptError => "it cannot verify a signature",
+            Alert::CertificateRequired | Alert::NoCertificate => "it says that it got none",
+            Alert::AccessDenied => "it denies access",
+            Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown => {
+                "it finds it bad"
+            }
+            _ => return None,
         }),
-        Reason::UnknownIssuer => {
-            "give --ca-file FILE with the CA that signed the server's certificate, or set \
-             SSL_CERT_FILE"
-                .to_owned()
-        }
-        _ => "the server is not the one that the address names, or its certificate is not for it"
-            .to_owned(),
+        _ => return None,
     })
 }
 

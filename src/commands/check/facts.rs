@@ -9,8 +9,9 @@ use crate::backend::http::Timeouts;
 use crate::error::{Error, Result};
 use crate::key::DeviceKey;
 use crate::key::certificate::DeviceCertificate;
-use crate::key::pkcs11::Token;
+use crate::key::pkcs11::{Ids, Token};
 use crate::sota::directory::Directory;
+use crate::sota::installed::{imported, unusable};
 use crate::sota::sota_toml::SotaToml;
 
 /// What is asked, and what was found so far.
@@ -26,8 +27,10 @@ pub(super) struct Facts {
     pub roots: Option<Vec<CertificateDer<'static>>>,
     /// HTTP status of the gateway.
     pub status: Option<u16>,
-    /// Stays open as long as its key is used.
-    pub token: Option<Token>,
+    /// Stays open as long as its key is used; `sota.toml` names the ids.
+    pub token: Option<(Token, Ids)>,
+    /// A rotation of the key is under way that needs the gateway no more.
+    pub rotates_alone: bool,
 }
 
 /// A device that is registered.
@@ -48,6 +51,13 @@ pub(crate) struct Device {
 }
 
 impl Facts {
+    /// The file that `sota.toml` names so.
+    pub(super) fn imported(&self, key: &str) -> Result<String> {
+        let configuration = needed(self.configuration.as_ref())?;
+        imported(configuration, key)
+            .ok_or_else(|| unusable(format!("import.{key} in sota.toml names no file")))
+    }
+
     pub(super) fn device(self) -> Option<Device> {
         let gateway = self.configuration?.gateway().ok()?.to_owned();
         let certificate = self.certificate?;

@@ -10,11 +10,9 @@ fn findings(sota_dir: &Path) -> Vec<String> {
         read: second,
         request: second,
     };
-    let words = |finding: Finding| match finding.outcome {
-        Outcome::Ok => format!("{}: ok", finding.check),
-        Outcome::Warned(_) => format!("{}: warned", finding.check),
-        Outcome::Failed(_) => format!("{}: failed", finding.check),
-        Outcome::Skipped(why) => format!("{}: {why}", finding.check),
+    let words = |finding: Finding| match finding.status {
+        Status::Skipped => format!("{}: {}", finding.check, finding.message),
+        status => format!("{}: {}", finding.check, status.name()),
     };
     let found = check(sota_dir, true, timeouts).findings;
     found.into_iter().map(words).collect()
@@ -42,16 +40,22 @@ fn all_of_them_are_made() {
         [
             "directory: ok",
             "sota.toml: failed",
-            "client.pem: failed",
-            "private key: sota.toml",
-            "key of the certificate: sota.toml",
-            "validity: client.pem",
-            "root.crt: failed",
+            "key store: because of sota.toml",
+            "certificate: because of sota.toml",
+            "private key: because of sota.toml",
+            "key of the certificate: because of sota.toml",
+            "key rotation: ok",
+            "validity: because of sota.toml",
+            "root.crt: because of sota.toml",
             "interrupted registration: ok",
-            "Device Gateway: sota.toml",
+            "Device Gateway: because of sota.toml",
         ]
     );
     let gone = findings(&directory.path().join("gone"));
     assert_eq!(gone[0], "directory: failed");
-    assert!(gone[1..].iter().all(|words| words.ends_with(": directory")));
+    assert!(
+        gone[1..]
+            .iter()
+            .all(|words| words.ends_with(": because of directory"))
+    );
 }

@@ -4,14 +4,17 @@
 use super::request::{body, signing_request};
 use crate::backend::answer::Untrusted;
 use crate::backend::device_api::{DeviceApi, Failure, Outcome};
+use crate::backend::wire::RegistrationRequest;
 use crate::error::{Error, Result};
 use crate::key::DeviceKey;
 use crate::report::Reporter;
-use crate::sota::journal::{Identity, Journal, UuidOrigin};
+use crate::settings::Settings;
+use crate::sota::journal::{Identity, Journal, Record, UuidOrigin};
 
 /// Sends the journal's request until it is signed, refused, or the time is over.
 pub(super) fn ask(
     api: &DeviceApi<'_>,
+    settings: &Settings,
     journal: &mut Journal<'_>,
     key: &DeviceKey,
 ) -> std::result::Result<Untrusted, Failure> {
@@ -26,7 +29,10 @@ pub(super) fn ask(
         let Failure {
             error,
             backend_may_know,
-        } = match api.register(&body(journal.record()), may_know) {
+        } = match api.register(
+            &body_of(settings, journal.record()).map_err(ours)?,
+            may_know,
+        ) {
             Outcome::Signed(body) => return Ok(body),
             Outcome::Failed(failure) => return Err(failure),
             Outcome::Exists(failure) => failure,
@@ -35,11 +41,11 @@ pub(super) fn ask(
             uuid, uuid_origin, ..
         } = &journal.record().plan.identity;
         if !(backend_may_know && *uuid_origin == UuidOrigin::Generated) {
-            let error = error.hint(if backend_may_know {
-                format!("delete device {uuid} on the backend and run this again")
-            } else {
-                format!("delete device {uuid} on the backend, or give another --uuid")
-            });
+            // A backend that denies a deleted device has nothing left to delete.
+            let error = error.hint(format!(
+                "delete device {uuid} on the backend, or allow it there if it is denied, and run \
+                 this again; or give another --uuid"
+            ));
             return Err(Failure {
                 error,
                 backend_may_know,
@@ -48,6 +54,12 @@ pub(super) fn ask(
         take_new_uuid(journal, key, api.reporter).map_err(ours)?;
         may_know = false;
     }
+}
+
+/// The request of these settings, with what the journal knows.
+fn body_of(settings: &Settings, record: &Record) -> Result<RegistrationRequest> {
+    let csr = record.progress.request().map_or("", |request| &request.csr);
+    body(settings, &record.plan.identity, csr)
 }
 
 /// The backend knows a UUID that we made up, and will not sign it again: it is given up.

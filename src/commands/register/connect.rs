@@ -5,16 +5,24 @@ use reqwest::header::HeaderMap;
 use crate::backend::authorisation::{Authorisation, authorise};
 use crate::backend::device_api::DeviceApi;
 use crate::backend::grant::DeviceGrant;
-use crate::backend::http::{Client, Trust};
+use crate::backend::http::{Client, Trust, can_be_overheard, shown};
 use crate::error::Result;
 use crate::report::Reporter;
 use crate::settings::Settings;
 
-/// A client for all servers of the settings.
-pub(super) fn connect(settings: &Settings) -> Result<Client> {
+/// A client for all servers of the settings. Warns where what allows a registration can be read on
+/// the way, before it goes there.
+pub(super) fn connect(settings: &Settings, reporter: &Reporter) -> Result<Client> {
     let mut urls = vec![&settings.device_api];
     if let Authorisation::DeviceGrant { base } = &settings.authorisation {
         urls.push(base);
+    }
+    if let Some(url) = urls.iter().find(|url| can_be_overheard(url)) {
+        reporter.warn(&format!(
+            "{} is plain HTTP: everybody on the way can read what allows this registration, and \
+             change what comes back; use https",
+            shown(url)
+        ));
     }
     Client::new(&urls, &trust(settings), None, settings.timeouts)
 }

@@ -11,10 +11,10 @@ use crate::report::Reporter;
 use crate::secret::Secret;
 use crate::sota::directory::Directory;
 use crate::sota::files::{
-    ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY,
+    ANSWER_LIMIT, CERTIFICATE, CHAIN, CONFIGURATION, DATABASE_FILES, PRIVATE_KEY, is_daemons,
 };
-use crate::sota::installed::Configuration;
-use crate::sota::journal::{Journal, KeyPlace, Planned, Progress, ReceivedFile, Record};
+use crate::sota::installed::{self, Configuration};
+use crate::sota::journal::{Asked, Journal, KeyPlace, Progress, ReceivedFile, Record};
 use crate::sota::sota_toml::SotaToml;
 
 /// A device that is registered.
@@ -36,6 +36,8 @@ pub(crate) struct Registered {
     pub not_before: String,
     /// Certificate valid until, RFC 3339.
     pub not_after: String,
+    /// UUID of the device that was registered here before.
+    pub replaced: Option<String>,
     /// UUIDs that an interrupted run may have left on the backend.
     pub orphans: Vec<String>,
 }
@@ -44,6 +46,7 @@ pub(crate) struct Registered {
 pub(super) fn stage(
     sota: &Directory,
     journal: &mut Journal<'_>,
+    asked: Asked,
     verified: &Verified,
 ) -> Result<()> {
     let configuration = verified.configuration();
@@ -61,17 +64,31 @@ pub(super) fn stage(
         text: configuration.text().into(),
         private: configuration.value("p11", "pass").is_some(),
     });
-    let has_key_file = journal.record().plan.key == KeyPlace::Software;
-    let mut superseded = Vec::new();
-    // The update client's database names the old keys and would go on using them.
-    for name in DATABASE_FILES.into_iter().chain([CHAIN, PRIVATE_KEY]) {
-        let is_new =
-            (has_key_file && name == PRIVATE_KEY) || received.iter().any(|file| file.name == name);
-        if !is_new && sota.has(name)? {
-            superseded.push(name.to_owned());
+    let key_file = (journal.record().plan.key == KeyPlace::Software).then_some(PRIVATE_KEY);
+    for name in received.iter().map(|file| &*file.name).chain(key_file) {
+        if sota.has_directory(name)? == Some(true) {
+            let path = sota.path().join(name);
+            return Err(Error::answer(format!(
+                "the file {name:?} cannot be installed: {path:?} is a directory"
+            ))
+            .hint("move that directory away, unless the backend should not send such a file"));
         }
     }
-    journal.receive(received, superseded)
+    // The configuration daemon would finish a rotation of the old key, and bring it back.
+    let mut candidates = sota.names()?;
+    candidates.retain(|name| is_daemons(name));
+    candidates.sort();
+    // The update client's database names the old keys and would go on using them.
+    let fixed = DATABASE_FILES.into_iter().chain([CHAIN, PRIVATE_KEY]);
+    candidates.extend(fixed.map(str::to_owned));
+    let mut superseded = Vec::new();
+    for name in candidates {
+        let is_new = key_file == Some(&*name) || received.iter().any(|file| file.name == name);
+        if !is_new && sota.has_directory(&name)? == Some(false) {
+            superseded.push(name);
+        }
+    }
+    journal.receive(asked, received, superseded)
 }
 
 /// Installs what the journal holds; needs no network.
@@ -82,7 +99,13 @@ pub(super) fn install(
     reporter: &Reporter,
 ) -> Result<Registered> {
     let place = journal.record().plan.key.clone();
+    let mut replaced = None;
     if let Progress::Received(..) = journal.record().progress {
+        let uuid = &journal.record().plan.identity.uuid;
+        replaced = installed::uuid(sota).filter(|old| old != uuid);
+        if let Some(old) = &replaced {
+            reporter.step(&format!("Replacing device {old}: delete it on the backend"));
+        }
         // Now, since only the old sota.toml knows, and it goes next.
         if let Some(warning) = forsaken_pair(sota, &place)? {
             reporter.warn(&warning);
@@ -100,7 +123,10 @@ pub(super) fn install(
         }
     }
     journal.install()?;
-    let registered = describe(sota, journal.record())?;
+    let registered = Registered {
+        replaced,
+        ..describe(sota, journal.record())?
+    };
     // The device is registered whatever happens now; the next run cleans up what is left.
     let retired = match &place {
         KeyPlace::Token(place) => match keys.token_of(place) {
@@ -158,19 +184,19 @@ fn describe(sota: &Directory, record: &Record) -> Result<Registered> {
     let certificate =
         DeviceCertificate::from_pem(text(CERTIFICATE)?.expose()).map_err(Error::answer)?;
     let configuration = SotaToml::parse(text(CONFIGURATION)?.expose()).map_err(Error::answer)?;
-    let Planned {
-        identity, wishes, ..
-    } = &record.plan;
+    let identity = &record.plan.identity;
+    let asked = record.progress.installation().map(|known| &known.asked);
     let files = record.files().into_iter();
     Ok(Registered {
         uuid: identity.uuid.clone(),
-        name: wishes.name.clone(),
+        name: asked.map_or(&identity.uuid, |asked| &asked.name).clone(),
         factory: identity.factory.clone(),
         production: identity.production,
         files: files.map(|file| sota.path().join(file.name)).collect(),
         gateway: configuration.gateway().map_err(Error::answer)?.to_owned(),
         not_before: certificate.not_before_text,
         not_after: certificate.not_after_text,
+        replaced: None,
         orphans: record.orphans.clone(),
     })
 }

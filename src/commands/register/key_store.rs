@@ -1,6 +1,7 @@
 //! Where the device's key is made, found, completed and given up: in memory, or on a token that is
 //! opened when it is first needed and then kept, so that there is one `C_Initialize` and one login.
 
+use crate::board::claims::Claims;
 use crate::error::{Error, Result};
 use crate::key::certificate::DeviceCertificate;
 use crate::key::pkcs11::{Access, Ids, NoDerive, Room, Token, TokenSettings};
@@ -24,9 +25,10 @@ impl<'a> KeyStore<'a> {
     pub(super) fn new(settings: &'a Settings, reporter: &'a Reporter, interrupted: bool) -> Self {
         match &settings.key {
             KeySetting::Software => Self::Software,
-            KeySetting::Token(settings) => Self::Token(Box::new(TokenStore {
-                settings,
+            KeySetting::Token(wanted) => Self::Token(Box::new(TokenStore {
+                settings: wanted,
                 reporter,
+                claims: Claims::new(&settings.update_client_lock),
                 token: None,
                 untidy: interrupted,
             })),
@@ -82,7 +84,10 @@ impl<'a> KeyStore<'a> {
     /// The backend's configuration with what its readers must know of the token.
     pub(super) fn configure(&mut self, place: &KeyPlace, sent: SotaToml) -> Result<SotaToml> {
         match place {
-            KeyPlace::Software => Ok(sent),
+            KeyPlace::Software => {
+                sent.check_no_token().map_err(Error::answer)?;
+                Ok(sent)
+            }
             KeyPlace::Token(place) => self.holder(place)?.configure(place, &sent),
         }
     }
@@ -105,6 +110,7 @@ impl TokenPlace {
 pub(super) struct TokenStore<'a> {
     settings: &'a TokenSettings,
     reporter: &'a Reporter,
+    claims: Claims<'a>,
     token: Option<Token>,
     /// The token may have been cut off, or have failed, while it made an object.
     untidy: bool,
@@ -130,6 +136,8 @@ impl TokenStore<'_> {
     fn logged_in(&mut self, place: Option<&TokenPlace>) -> Result<&mut Token> {
         let reporter = self.reporter;
         let untidy = std::mem::take(&mut self.untidy);
+        self.open(place)?;
+        self.claim()?;
         let token = self.open(place)?;
         if token.is_blank() {
             reporter.step("Initialising a blank token");
@@ -140,7 +148,19 @@ impl TokenStore<'_> {
         if untidy {
             token.remove_half_made()?;
         }
-        Ok(token)
+        // One that was blank says something else of itself now.
+        self.claim()?;
+        self.open(place)
+    }
+
+    /// Before a PIN is given away.
+    fn claim(&mut self) -> Result<()> {
+        if let Some(token) = &self.token
+            && let Some(warning) = self.claims.claim(token.serial(), token.label())?
+        {
+            self.reporter.warn(&warning);
+        }
+        Ok(())
     }
 
     /// Decides under which ids the new key will be.

@@ -1,54 +1,48 @@
-//! Pure: settings become what a registration asks for, and that becomes the body of its request.
+//! Pure: settings and an identity become the body of a registration.
+
+use std::collections::BTreeMap;
 
 use crate::backend::wire::{RegistrationRequest, toml_string};
 use crate::error::{Error, Result};
 use crate::key::DeviceKey;
 use crate::key::csr::{self, Subject};
 use crate::settings::{KeySetting, Settings};
-use crate::sota::journal::{Identity, Overrides, Record, Wishes};
+use crate::sota::journal::{Asked, Identity, sha256};
 
-/// What these settings ask for, for a device of that UUID.
+/// The body of a request of these settings.
 ///
 /// # Errors
 /// [`crate::error::Kind::Configuration`] if the sota directory's name is not UTF-8.
-pub(super) fn wishes(settings: &Settings, uuid: &str) -> Result<Wishes> {
+pub(super) fn body(
+    settings: &Settings,
+    identity: &Identity,
+    csr: &str,
+) -> Result<RegistrationRequest> {
     let sota_dir = settings.sota_dir.to_str().ok_or_else(|| {
         Error::setting(format!("{:?} is no UTF-8 path", settings.sota_dir))
             .hint("give --sota-dir DIR with a plain name")
     })?;
-    Ok(Wishes {
-        name: settings.name.clone().unwrap_or_else(|| uuid.to_owned()),
-        group: settings.group.clone(),
+    Ok(RegistrationRequest {
+        use_ostree_server: settings.use_ostree_server.to_string(),
+        sota_config_dir: sota_dir.to_owned(),
         hardware_id: settings.hwid.clone(),
-        sota_dir: sota_dir.to_owned(),
-        use_ostree_server: settings.use_ostree_server,
+        name: settings.name.as_ref().unwrap_or(&identity.uuid).clone(),
+        uuid: identity.uuid.clone(),
+        csr: csr.to_owned(),
         overrides: overrides(settings, sota_dir),
+        group: settings.group.clone(),
     })
 }
 
-/// The body of the request: what the journal remembers, in the spelling of the wire.
-pub(super) fn body(record: &Record) -> RegistrationRequest {
-    let Wishes {
-        name,
-        group,
-        hardware_id,
-        sota_dir,
-        use_ostree_server,
-        overrides,
-    } = record.plan.wishes.clone();
-    RegistrationRequest {
-        use_ostree_server: use_ostree_server.to_string(),
-        sota_config_dir: sota_dir,
-        hardware_id,
-        name,
-        uuid: record.plan.identity.uuid.clone(),
-        csr: record
-            .progress
-            .request()
-            .map_or_else(String::new, |request| request.csr.clone()),
-        overrides,
-        group,
-    }
+/// What these settings ask for beside the identity.
+pub(super) fn asked(settings: &Settings, identity: &Identity) -> Result<Asked> {
+    let body = body(settings, identity, "")?;
+    let text = serde_json::to_vec(&body)
+        .map_err(|cause| Error::bug("the request could not be encoded").because(cause))?;
+    Ok(Asked {
+        name: body.name,
+        sha256: Some(sha256(&text)),
+    })
 }
 
 /// The signing request of that identity and key, PEM.
@@ -63,23 +57,24 @@ pub(super) fn signing_request(identity: &Identity, key: &DeviceKey) -> Result<St
     )
 }
 
-fn overrides(settings: &Settings, sota_dir: &str) -> Overrides {
+fn overrides(settings: &Settings, sota_dir: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut pacman = vec![
         ("type", toml_string("ostree+compose_apps")),
         (
             "compose_apps_root",
             toml_string(&format!("{sota_dir}/compose-apps")),
         ),
+        (
+            "reset_apps_root",
+            toml_string(&format!("{sota_dir}/reset-apps")),
+        ),
         ("tags", toml_string(&settings.tags)),
     ];
-    if let Some(apps) = &settings.apps {
+    // An empty list means all apps, which is what the backend takes none for.
+    if let Some(apps) = settings.apps.as_ref().filter(|apps| !apps.is_empty()) {
         pacman.push(("compose_apps", toml_string(apps)));
     }
     if !settings.restorable_apps.is_empty() {
-        pacman.push((
-            "reset_apps_root",
-            toml_string(&format!("{sota_dir}/reset-apps")),
-        ));
         pacman.push(("reset_apps", toml_string(&settings.restorable_apps)));
     }
     let mut sections = vec![("pacman", pacman)];

@@ -1,5 +1,6 @@
 //! Removes the objects of a registration from its token: those under our labels, nothing else.
 
+use crate::board::claims::Claims;
 use crate::error::{Error, Result};
 use crate::key::pkcs11::{Access, Token, TokenChoice, TokenSettings};
 use crate::settings::options::Sources;
@@ -11,7 +12,7 @@ use crate::sota::journal::{Journal, KeyPlace, TokenPlace};
 /// Removes the objects of the registration that `sota.toml` names, and of one that was begun.
 /// Only the latter needs a PIN of `sources`. If the token does not let them go, nothing else has been
 /// removed.
-pub(super) fn clear(sota: &Directory, sources: Sources) -> Result<()> {
+pub(super) fn clear(sota: &Directory, sources: Sources, mut claims: Claims<'_>) -> Result<()> {
     let installed = installed_token(sota)?;
     // A journal that cannot be read names no token; it is discarded with everything in it.
     let begun = Journal::peek(sota).ok().flatten();
@@ -26,22 +27,24 @@ pub(super) fn clear(sota: &Directory, sources: Sources) -> Result<()> {
                 (&*place.module, &*place.serial) == (&*settings.module, token.serial())
             })
             .is_some();
-        clear_one(&mut token, Token::remove_all, interrupted_here)?;
+        clear_one(&mut token, &mut claims, Token::remove_all, interrupted_here)?;
     }
     let Some(place) = begun else {
         return Ok(());
     };
     let ids = place.ids;
     let mut token = open(&settings_of(place, sources)?)?;
-    clear_one(&mut token, |token| token.remove(ids), true)
+    clear_one(&mut token, &mut claims, |token| token.remove(ids), true)
 }
 
 /// `interrupted`: the token may have been cut off while it made an object.
 fn clear_one(
     token: &mut Token,
+    claims: &mut Claims<'_>,
     remove: impl FnOnce(&Token) -> Result<()>,
     interrupted: bool,
 ) -> Result<()> {
+    claims.claim(token.serial(), token.label())?;
     let cleared = token.log_in().and_then(|_| {
         remove(token)?;
         if interrupted {

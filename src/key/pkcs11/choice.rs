@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::settings::TokenChoice;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Tries that are left for a PIN, as far as a token tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -163,7 +163,10 @@ pub(super) fn check_tries(
     };
     let (name, label) = (user.name(), &token.label);
     if locked {
-        let error = Error::token(format!("the {name} of the token {label:?} is locked"));
+        let error = Error::new(
+            Kind::Unauthorised,
+            format!("the {name} of the token {label:?} is locked"),
+        );
         return Err(match user {
             User::Normal => error.hint(
                 "set a new one with the security officer PIN: pkcs11-tool --module PATH --login \
@@ -173,10 +176,11 @@ pub(super) fn check_tries(
         });
     }
     if final_try && !allow_final_try {
-        return Err(
-            Error::token(format!("one more wrong {name} locks the token {label:?}"))
-                .hint("make sure that the PIN is right, then give --hsm-allow-final-try"),
-        );
+        return Err(Error::new(
+            Kind::Unauthorised,
+            format!("one more wrong {name} locks the token {label:?}"),
+        )
+        .hint("make sure that the PIN is right, then give --hsm-allow-final-try"));
     }
     Ok((count_low || final_try).then(|| {
         format!("the token {label:?} has seen a wrong {name}: few tries are left before it locks")
@@ -188,9 +192,12 @@ pub(super) fn check_length(token: &TokenFacts, user: User, pin: &str) -> Result<
     let (least, most) = token.pin_bytes;
     let name = user.name();
     if pin.len() < least || (most >= least.max(1) && pin.len() > most) {
-        return Err(Error::token(format!(
-            "the {name} has a length that the token does not take: {least} to {most} bytes"
-        ))
+        return Err(Error::new(
+            Kind::Unauthorised,
+            format!(
+                "the {name} has a length that the token does not take: {least} to {most} bytes"
+            ),
+        )
         .hint("no try was spent; give the right PIN"));
     }
     Ok(())

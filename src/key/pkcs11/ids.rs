@@ -28,14 +28,3 @@ pub(crate) struct Room {
     /// There are older objects under our labels, to be removed once these are in use.
     pub supersedes: bool,
 }
-
-/// What `check` wants to know of a registration's objects.
-#[derive(Debug, Clone)]
-pub(crate) struct Objects {
-    /// `CKA_SENSITIVE` of the private key.
-    pub sensitive: bool,
-    /// `CKA_EXTRACTABLE` of the private key.
-    pub extractable: bool,
-    /// The certificate, DER.
-    pub certificate: Vec<u8>,
-}

@@ -11,7 +11,7 @@ use cryptoki::error::{Error as Cause, RvError};
 use cryptoki::slot::Slot;
 
 use super::choice::{TokenFacts, Tries, uuid_in};
-use crate::error::{Error, Flaw, Result};
+use crate::error::{Error, Flaw, Kind, Result};
 
 /// Devices that PKCS#11 libraries talk to on boards.
 const DEVICES: [&str; 3] = ["/dev/tee0", "/dev/tpmrm0", "/dev/tpm0"];
@@ -233,6 +233,13 @@ pub(super) fn refused(message: impl Into<Flaw>, cause: Cause) -> Error {
             "the token is full: look at pkcs11-tool --module PATH --login --list-objects, and \
              delete what nobody needs",
         ),
+        // The same PIN again would spend what is left of its tries.
+        RvError::PinIncorrect
+        | RvError::PinInvalid
+        | RvError::PinLenRange
+        | RvError::PinTooWeak
+        | RvError::PinExpired
+        | RvError::PinLocked => error.with_kind(Kind::Unauthorised),
         RvError::TokenWriteProtected => error.hint("the token is write protected"),
         RvError::DeviceError | RvError::GeneralError | RvError::FunctionFailed => {
             error.hint(device_hint())

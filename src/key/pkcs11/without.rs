@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use super::super::certificate::DeviceCertificate;
 use super::super::point::POINT_BYTES;
-use super::ids::{Ids, NoDerive, Objects, Room};
+use super::ids::{Ids, NoDerive, Room};
 use super::settings::{Access, TokenSettings};
 use crate::error::{Error, Result};
 
@@ -76,7 +76,11 @@ impl Token {
         match self.0 {}
     }
 
-    pub(crate) fn objects(&self, _: Ids) -> Result<Objects> {
+    pub(crate) fn is_readable(&self, _: Ids) -> Result<bool> {
+        match self.0 {}
+    }
+
+    pub(crate) fn certificate(&self, _: Ids) -> Result<Vec<u8>> {
         match self.0 {}
     }
 

@@ -110,12 +110,110 @@ fn the_incumbents_options_all_parse() {
     );
 }
 
+/// The incumbent's long options, as its help lists them.
+const INCUMBENT: &str = "help use-ostree-server production start-daemon sota-dir device-group \
+    factory hsm-so-pin mlock-all validate-uuid hwid tags api-token api-token-header hsm-module \
+    hsm-pin uuid name force apps restorable-apps";
+
+/// Whatever options are added, for a registration and for `auto`.
 #[test]
-fn an_empty_list_is_a_value() {
+fn every_prefix_that_was_unambiguous_means_what_it_meant() {
+    let all: Vec<&str> = INCUMBENT.split_whitespace().collect();
+    let mut tried = 0;
+    for name in &all {
+        for prefix in (1..name.len()).map(|end| &name[..end]) {
+            let meant = all.iter().filter(|other| other.starts_with(prefix));
+            if meant.count() > 1 || all.contains(&prefix) {
+                continue;
+            }
+            tried += 1;
+            let parse = |name: &str, words: &[&str]| {
+                let option = format!("--{name}");
+                let words = [&["lmp-device-register"], words, &[&option, "1"]].concat();
+                let kind = |error: clap::Error| error.kind();
+                parse(words.into_iter().map(OsString::from)).map_err(kind)
+            };
+            for command in [&[][..], &["auto"]] {
+                let (short, full) = (parse(prefix, command), parse(name, command));
+                assert_eq!(format!("{short:?}"), format!("{full:?}"), "--{prefix}");
+                assert!(short.is_ok() || *name == "help", "--{prefix}");
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    // A command has only its own.
+    let check = parse(["lmp-device-register", "check", "--verb"].map(OsString::from));
+    assert_eq!(check.unwrap().common.verbose, Some(true));
+}
+
+#[test]
+fn values_may_begin_with_a_dash() {
+    for words in [
+        &["-T", "-abc", "-P", "-123"][..],
+        &["-T=-abc", "-P=-123"],
+        &["-T-abc", "-P-123"],
+        &["--api-token", "-abc", "--hsm-p", "-123"],
+        &["--api-token=-abc", "--hsm-pin=-123"],
+    ] {
+        let args = parsed(words).unwrap();
+        assert_eq!(args.api_token, Some(Secret::from("-abc")), "{words:?}");
+        assert_eq!(args.hsm_pin, Some(Secret::from("-123")), "{words:?}");
+    }
+    let name = |value: &str| parsed(&["-n", value]).unwrap().name.unwrap();
+    for value in ["--", "-", "-z", "--nonsense", "=a", "a=b", "-T=x"] {
+        assert_eq!(name(value), value);
+    }
+    // A variable that was empty and not quoted: no tag is called --force.
+    for words in [
+        &["-t", "--force"][..],
+        &["-t", "-f", "acme"],
+        &["--tags", "--name=x"],
+        &["-t"],
+    ] {
+        assert!(parsed(words).is_err(), "{words:?}");
+    }
+}
+
+#[test]
+fn what_is_empty() {
     assert_eq!(
-        parsed(&["-A", ""]).unwrap().restorable_apps.as_deref(),
-        Some("")
+        parsed(&["", "-f", "acme", ""]).unwrap(),
+        parsed(&["-facme"]).unwrap()
     );
+    assert_eq!(parsed(&["--force", ""]).unwrap().force, Some(true));
+    for words in [
+        ["-l", ""],
+        ["-v", ""],
+        ["--start-daemon", ""],
+        ["--use", ""],
+    ] {
+        assert_eq!(parsed(&words).unwrap(), RegisterOptions::default());
+    }
+    let args = parsed(&["-A", "", "-a", ""]).unwrap();
+    assert_eq!(args.restorable_apps.as_deref(), Some(""));
+    assert_eq!(args.apps.as_deref(), Some(""));
+    // To write into / is nobody's wish.
+    assert!(parsed(&["-d", ""]).is_err());
+}
+
+/// A word that means nothing is said to, with what may have been meant.
+#[test]
+fn what_may_have_been_meant() {
+    let error = |words: &[&str]| parsed(words).unwrap_err().to_string();
+    let shown = error(&["chekc"]);
+    assert!(
+        shown.contains("'chekc'") && shown.contains("'check'"),
+        "{shown}"
+    );
+    let shown = error(&["--factroy", "acme"]);
+    assert!(shown.contains("'--factory'"), "{shown}");
+    for words in [&["--force", "maybe"][..], &["-p", "maybe"]] {
+        let shown = error(words);
+        assert!(
+            shown.contains("invalid value 'maybe'") && shown.contains("1, 0, true"),
+            "{shown}"
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::backend::http::Timeouts;
 use crate::error::Kind;
 use crate::settings::args;
 use crate::settings::origin::{FoundSecret, Provenance};
+use crate::settings::resolve::sota_dir;
 use crate::settings::token::KeySetting;
 
 mod sources;
@@ -231,15 +232,95 @@ fn what_is_typed_is_taken() {
     assert_eq!(settings.authorisation, token);
 }
 
-/// An empty name, group or PKCS#11 library is as good as none; an empty list is a list.
+/// What is empty is as good as not said; an empty list is a list.
 #[test]
 fn empty_values() {
-    let settings = Case::enough(&["-n", "", "-g", "", "-m", "", "-A", "", "-a", ""]);
-    let settings = settings.resolve().unwrap();
+    let line = "-n  -g  -m  -P  -S  -u  -A  -a ";
+    let words: Vec<&str> = line.split(' ').collect();
+    let settings = Case::enough(&words).resolve().unwrap();
     assert_eq!((settings.name, settings.group), (None, None));
+    assert_eq!(settings.uuid, None);
     assert_eq!(
         (settings.apps.as_deref(), settings.restorable_apps.as_str()),
         (Some(""), "")
     );
     assert_eq!(settings.key, KeySetting::Software);
+}
+
+/// Then the next source counts.
+#[test]
+fn what_comes_after_an_empty_value() {
+    let mut case = Case::new(&["-i", "", "-t", "typed"]).variable("DEVICE_FACTORY", "");
+    case.os_release = RELEASE;
+    case.build.hwid = Some("");
+    case.build.device_api = Some("");
+    case.build.oauth_base = Some("");
+    case.build.update_client = Some("");
+    case.shows(&[
+        r#"factory = "released" (os-release LMP_FACTORY)"#,
+        r#"hwid = "released-hw" (os-release LMP_MACHINE)"#,
+        r#"device-api = "https://api.foundries.io/ota/devices/" (default)"#,
+        r#"oauth-base = "https://app.foundries.io/oauth" (default)"#,
+    ]);
+    assert_eq!(case.resolve().unwrap().update_client, "aktualizr-lite");
+    // A token whose PIN was forgotten is no software key.
+    assert!(
+        Case::enough(&["-m", "/m.so", "-P", ""])
+            .error()
+            .contains("PIN")
+    );
+}
+
+/// A person is never sent to somebody else's approval page.
+#[test]
+fn the_approval_server_follows_the_device_api() {
+    let is = |case: &Case<'_>, base: &str| {
+        case.shows(&[&format!("oauth-base = {base}")]);
+    };
+    let case = Case::enough(&["--device-api", "https://a.example:8/ota/devices/?x=1"]);
+    is(&case, r#""https://a.example:8/oauth" (from device-api)"#);
+    let set = case.clone().variable("OAUTH_BASE", "https://set.example/o");
+    is(&set, r#""https://set.example/o" (environment OAUTH_BASE)"#);
+    let words = [
+        "--device-api=https://a.example/",
+        "--oauth-base",
+        "https://t.example/o",
+    ];
+    let typed = Case::enough(&words).variable("OAUTH_BASE", "https://set.example/o");
+    is(&typed, r#""https://t.example/o" (command line)"#);
+    let variable = Case::enough(&[]).variable("DEVICE_API", "http://h/v1/devices");
+    is(&variable, r#""http://h/oauth" (from device-api)"#);
+    let own = Case::enough(&["--device-api=https://api.foundries.io/other/"]);
+    is(&own, r#""https://app.foundries.io/oauth" (default)"#);
+
+    // What was built in belongs to the API that was built in.
+    let mut built = case;
+    built.build = EVERYTHING;
+    is(&built, r#""https://a.example:8/oauth" (from device-api)"#);
+    built.words = [&ENOUGH[..], &["--device-api=https://built.example/x"]].concat();
+    is(
+        &built,
+        r#""https://built.example/oauth" (built in OAUTH_API)"#,
+    );
+    built.build.oauth_base = None;
+    is(&built, r#""https://built.example/oauth" (from device-api)"#);
+}
+
+/// The same directory in every spelling, wherever this runs.
+#[test]
+fn the_directory_is_absolute() {
+    let here = std::env::current_dir().unwrap();
+    for (typed, meant) in [
+        ("x", here.join("x")),
+        ("./x/", here.join("x")),
+        ("/a//b/./", "/a/b".into()),
+        ("/a/../b", "/a/../b".into()),
+        ("/", "/".into()),
+    ] {
+        let mut options = Options::default();
+        options.common.sota_dir = Some(typed.into());
+        options.common.config_dir = Some(here.clone());
+        let (sources, _) = with_files(options, true).unwrap();
+        assert_eq!(sota_dir(&sources).as_os_str(), meant.as_os_str());
+    }
 }

@@ -1,11 +1,12 @@
 //! Pure: the journal's file. It grows by entries, each a line of JSON, the files that the line
 //! announces, and a SHA-256 over both: what a crash cut off is recognised and was never promised.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::record::{Installation, Planned, Progress, ReceivedFile, Record, Request, Wishes};
+use super::record::{Asked, Installation, Planned, Progress, ReceivedFile, Record, Request};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::sota::directory::Directory;
@@ -60,22 +61,17 @@ pub(super) enum Event {
     NewUuid {
         /// The other one.
         uuid: String,
-        /// The device's name now.
-        name: String,
         /// For the same key.
         csr: String,
     },
     /// The verified answer; its files are the entry's.
     Received {
+        /// See [`Installation::asked`].
+        asked: Asked,
         /// See [`Installation::remove`].
         remove: Vec<String>,
         /// See [`Installation::replaces`].
         replaces: Option<String>,
-    },
-    /// Other things are asked for, beside the same identity.
-    Wishes {
-        /// All of them.
-        wishes: Wishes,
     },
     /// What was made is given up; no key is waited for any more.
     Abandoned {
@@ -166,11 +162,17 @@ pub(super) fn rewrite(record: &Record) -> serde_json::Result<Zeroizing<Vec<u8>>>
     }
     if let Progress::Received(_, installation) = progress {
         let Installation {
+            asked,
             files,
             remove,
             replaces,
         } = installation.clone();
-        write(&mut text, &Event::Received { remove, replaces }, &files)?;
+        let event = Event::Received {
+            asked,
+            remove,
+            replaces,
+        };
+        write(&mut text, &event, &files)?;
     }
     Ok(text)
 }
@@ -191,14 +193,16 @@ type Entry = (Result<Event, Unusable>, Vec<ReceivedFile>, usize);
 
 /// The entry that `text` begins with, if it is whole.
 fn entry(text: &[u8]) -> Option<Entry> {
-    let mut end = text.iter().position(|byte| *byte == b'\n')? + 1;
-    let header: Header<serde_json::Value> = serde_json::from_slice(&text[..end]).ok()?;
+    let header_end = text.iter().position(|byte| *byte == b'\n')? + 1;
+    let header = &text[..header_end];
+    let announced: Header<IgnoredAny> = serde_json::from_slice(header).ok()?;
+    let mut end = header_end;
     let mut files = Vec::new();
     for Announced {
         name,
         bytes,
         private,
-    } in header.files
+    } in announced.files
     {
         let content = text.get(end..end.checked_add(bytes)?)?;
         files.push(ReceivedFile {
@@ -209,19 +213,27 @@ fn entry(text: &[u8]) -> Option<Entry> {
         end += bytes;
     }
     let seal = text.get(end..end + SEAL_BYTES)?;
-    let expected = sha256(&text[..end]);
-    if seal.strip_suffix(b"\n")? != expected.as_bytes() {
-        return None;
-    }
-    Some((known(header.event), files, end + SEAL_BYTES))
+    let is_whole = seal.strip_suffix(b"\n")? == sha256(&text[..end]).as_bytes();
+    is_whole.then(|| (known(header), files, end + SEAL_BYTES))
 }
 
 /// A whole entry that is not understood was written by a newer program, or not by one of ours.
-fn known(event: serde_json::Value) -> Result<Event, Unusable> {
-    let version = &event["begun"]["version"];
-    match version.as_u64().map(u32::try_from) {
-        Some(Ok(newer)) if newer > VERSION => Err(Unusable::Newer(newer)),
-        _ => serde_json::from_value(event).map_err(|_| Unusable::Damaged),
+fn known(header: &[u8]) -> Result<Event, Unusable> {
+    #[derive(Deserialize)]
+    struct Begun {
+        begun: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    match serde_json::from_slice::<Header<Begun>>(header) {
+        Ok(header) if header.event.begun.version > VERSION => {
+            Err(Unusable::Newer(header.event.begun.version))
+        }
+        _ => serde_json::from_slice::<Header<Event>>(header)
+            .map(|header| header.event)
+            .map_err(|_| Unusable::Damaged),
     }
 }
 
@@ -250,26 +262,29 @@ pub(super) fn apply(
             software_key: files.pop().map(|file| file.text),
         }),
         (Event::Sent, Progress::KeyReady(request)) => Progress::Sent(request),
-        (Event::NewUuid { uuid, name, csr }, Progress::Sent(request)) => {
-            record.plan.wishes.name = name;
+        (Event::NewUuid { uuid, csr }, Progress::Sent(request)) => {
             let known = std::mem::replace(&mut record.plan.identity.uuid, uuid);
             record.orphans.push(known);
             Progress::Sent(Request { csr, ..request })
         }
-        (Event::Received { remove, replaces }, Progress::Sent(request)) => {
+        (
+            Event::Received {
+                asked,
+                remove,
+                replaces,
+            },
+            Progress::Sent(request),
+        ) => {
             check_names(files.iter().map(|file| &*file.name), &remove)?;
             Progress::Received(
                 request,
                 Installation {
+                    asked,
                     files,
                     remove,
                     replaces,
                 },
             )
-        }
-        (Event::Wishes { wishes }, progress @ (Progress::KeyReady(_) | Progress::Sent(_))) => {
-            record.plan.wishes = wishes;
-            progress
         }
         (Event::Abandoned { known }, _) => {
             if known {
@@ -297,7 +312,7 @@ pub(super) fn check_names<'a>(
 }
 
 /// SHA-256, hex.
-pub(super) fn sha256(content: &[u8]) -> String {
+pub(crate) fn sha256(content: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(content)
         .iter()

@@ -1,7 +1,5 @@
 //! Pure: what a journal remembers.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::key::pkcs11::Ids;
@@ -25,8 +23,6 @@ pub(crate) struct Record {
 pub(crate) struct Planned {
     /// Who the device will be.
     pub(crate) identity: Identity,
-    /// What else it asks for.
-    pub(crate) wishes: Wishes,
     /// Where the new key will be.
     pub(crate) key: KeyPlace,
     /// An earlier registration is replaced.
@@ -60,27 +56,6 @@ pub(crate) enum UuidOrigin {
     /// The token's slot description.
     Token,
 }
-
-/// What a registration asks for beside an identity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Wishes {
-    /// Device name.
-    pub(crate) name: String,
-    /// Device group.
-    pub(crate) group: Option<String>,
-    /// Hardware id.
-    pub(crate) hardware_id: String,
-    /// The directory of the registration, as given.
-    pub(crate) sota_dir: String,
-    /// Use the OSTree proxy server.
-    pub(crate) use_ostree_server: bool,
-    /// What the backend shall write into `sota.toml`.
-    pub(crate) overrides: Overrides,
-}
-
-/// Section to key to TOML source of the value.
-pub(crate) type Overrides = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Where the new key is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,12 +110,23 @@ pub(crate) struct Request {
 /// What an installation does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Installation {
+    /// What was asked for.
+    pub(crate) asked: Asked,
     /// What the backend sent, `sota.toml` last.
     pub(crate) files: Vec<ReceivedFile>,
     /// Files of an earlier registration that its successor does not have.
     pub(crate) remove: Vec<String>,
     /// SHA-256, hex, of the `sota.toml` that is replaced.
     pub(crate) replaces: Option<String>,
+}
+
+/// What an answer was asked for with, beside the identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// Device name.
+    pub(crate) name: String,
+    /// SHA-256, hex, of the whole request but its CSR; version 0.1.0 did not note it.
+    pub(crate) sha256: Option<String>,
 }
 
 /// A verified file.
@@ -166,6 +152,16 @@ impl ReceivedFile {
 }
 
 impl Progress {
+    /// What is installed, once the answer is here.
+    pub(crate) fn installation(&self) -> Option<&Installation> {
+        match self {
+            Self::Received(_, installation) | Self::Installed(_, installation) => {
+                Some(installation)
+            }
+            _ => None,
+        }
+    }
+
     /// The signing request, once there is one.
     pub(crate) fn request(&self) -> Option<&Request> {
         match self {

@@ -18,14 +18,6 @@ fn plan(key: KeyPlace) -> Planned {
             production: false,
             device_api: "https://x/".into(),
         },
-        wishes: Wishes {
-            name: "first".into(),
-            group: None,
-            hardware_id: "hw".into(),
-            sota_dir: "/var/sota".into(),
-            use_ostree_server: true,
-            overrides: Overrides::new(),
-        },
         key,
         replaces: false,
     }
@@ -52,6 +44,13 @@ fn file(name: &str, text: &str) -> ReceivedFile {
     }
 }
 
+fn asked() -> Asked {
+    Asked {
+        name: "board".into(),
+        sha256: None,
+    }
+}
+
 fn directory() -> (tempfile::TempDir, Directory) {
     let dir = tempfile::tempdir().unwrap();
     let sota = Directory::open(dir.path()).unwrap();
@@ -69,7 +68,9 @@ fn received(sota: &Directory) -> Journal<'_> {
         .take_new_uuid("second".into(), "csr 2".into())
         .unwrap();
     let files = vec![file("client.pem", "cert\n"), file(CONFIGURATION, "[tls]\n")];
-    journal.receive(files, vec!["sql.db".into()]).unwrap();
+    journal
+        .receive(asked(), files, vec!["sql.db".into()])
+        .unwrap();
     journal
 }
 
@@ -80,7 +81,7 @@ fn what_was_noted_is_read_back() {
     let record = Journal::load(&sota).unwrap().unwrap();
     assert_eq!(record.record(), journal.record());
     assert_eq!(record.record().orphans, ["first"]);
-    assert_eq!(record.record().plan.wishes.name, "second");
+    assert_eq!(record.record().plan.identity.uuid, "second");
     let names: Vec<_> = record
         .record()
         .files()
@@ -213,6 +214,7 @@ fn a_planted_journal() {
                     software_key: Some("key".into()),
                 },
                 Installation {
+                    asked: asked(),
                     files: vec![file(name, "x")],
                     remove: remove.into_iter().map(str::to_owned).collect(),
                     replaces: None,
@@ -289,7 +291,6 @@ fn a_journal_of_version_0_1_0_is_gone_on_with() {
     };
     assert_eq!(request.csr, "a request");
     assert_eq!(request.software_key.as_ref().unwrap().expose(), "a key");
-    assert_eq!(sent.plan.wishes.group.as_deref(), Some("grp"));
     assert!(!dir.path().join(DIRECTORY).exists());
     assert_eq!(load("key-ready", &[]).progress, Progress::Planned);
     assert_eq!(load("planned", &[]).progress, Progress::Planned);

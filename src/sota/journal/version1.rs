@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::entry::{Unusable, check_names, sha256, unusable};
 use super::record::{
-    Identity, Installation, KeyPlace, Overrides, Planned, Progress, ReceivedFile, Record, Request,
-    TokenPlace, UuidOrigin, Wishes,
+    Asked, Identity, Installation, KeyPlace, Planned, Progress, ReceivedFile, Record, Request,
+    TokenPlace, UuidOrigin,
 };
 use crate::error::{Error, Result};
 use crate::key::pkcs11::Ids;
@@ -30,7 +30,7 @@ struct State {
     uuid_origin: UuidOrigin,
     key: Place,
     replaces: bool,
-    request: Asked,
+    request: Asking,
     orphans: Vec<String>,
     installation: Staging,
 }
@@ -61,16 +61,10 @@ enum Place {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Asked {
-    use_ostree_server: String,
-    sota_config_dir: String,
-    hardware_id: String,
+struct Asking {
     name: String,
     uuid: String,
     csr: String,
-    overrides: Overrides,
-    group: Option<String>,
 }
 
 /// Staged files, and what they replace.
@@ -92,16 +86,7 @@ struct Staged {
 impl State {
     /// What was decided, and the signing request if there is one.
     fn plan(&self) -> (Planned, String) {
-        let Asked {
-            use_ostree_server,
-            sota_config_dir,
-            hardware_id,
-            name,
-            uuid,
-            csr,
-            overrides,
-            group,
-        } = &self.request;
+        let Asking { uuid, csr, .. } = &self.request;
         let key = match &self.key {
             Place::Software => KeyPlace::Software,
             Place::Token {
@@ -129,14 +114,6 @@ impl State {
                 factory: self.factory.clone(),
                 production: self.production,
                 device_api: self.device_api.clone(),
-            },
-            wishes: Wishes {
-                name: name.clone(),
-                group: group.clone(),
-                hardware_id: hardware_id.clone(),
-                sota_dir: sota_config_dir.clone(),
-                use_ostree_server: use_ostree_server == "true",
-                overrides: overrides.clone(),
             },
             key,
             replaces: self.replaces,
@@ -178,6 +155,10 @@ pub(super) fn read(sota: &Directory) -> Result<Option<Record>> {
         software_key: key.map(|file| file.text),
     };
     let installation = Installation {
+        asked: Asked {
+            name: state.request.name,
+            sha256: None,
+        },
         files: found,
         remove,
         replaces: None,

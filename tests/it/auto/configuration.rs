@@ -30,7 +30,7 @@ fn rehearse(board: &Board) -> Command {
 }
 
 /// What `--dry-run` says of a setting: value and origin.
-fn setting(run: &Run, name: &str) -> (String, String) {
+pub(super) fn setting(run: &Run, name: &str) -> (String, String) {
     let setting = &run.json()["settings"][name];
     let text = |value: &Value| {
         let text = value.as_str();
@@ -135,6 +135,8 @@ const VALUES: &[(&str, &str, &str, &str)] = {
         ("hsm-so-pin", "\"s3cret\"", "[secret]", token),
         ("hsm-so-pin-file", "", "[secret]", token),
         ("hsm-allow-final-try", "true", "true", token),
+        ("device-api", "\"http://h/d\"", "http://h/d", ""),
+        ("oauth-base", "\"http://h/o\"", "http://h/o", ""),
         ("retry-for", "5", "5", ""),
         ("ca-file", BUNDLE, BUNDLE, ""),
         ("connect-timeout", "5", "5", ""),

@@ -159,11 +159,9 @@ fn no_token() {
     refused(&image, credential, &["api-token", "is empty", "hint: "]);
 }
 
-/// An image that names the approval server and has no token means a person.
+/// An image that names the approval server and has no token means a person, however it names it.
 #[test]
 fn a_person_approves() {
-    let image = Image::new();
-    image.remove("/etc/lmp-device-register-token");
     let server = ScriptedServer::new(|request| {
         if request.target == "/oauth/token/" {
             return Answer::json(400, &json!({ "error": "access_denied" }));
@@ -171,11 +169,21 @@ fn a_person_approves() {
         assert_eq!(request.target, "/oauth/authorization/device/");
         Answer::json(200, &invitation())
     });
+    let base = format!("http://{}/oauth", server.address());
     let words = ["code:    WDJB-MJHT", "error: the registration was denied"];
-    let ended = auto(&image, &server, |command| {
-        command.env("OAUTH_BASE", format!("http://{}/oauth", server.address()));
-    });
-    ended.expect(77).says(&words);
+    for place in ["variable", "option", "file"] {
+        let image = Image::new();
+        image.remove("/etc/lmp-device-register-token");
+        let ended = auto(&image, &server, |command| match place {
+            "variable" => _ = command.env("OAUTH_BASE", &base),
+            "option" => _ = command.args(["--oauth-base", &base]),
+            _ => image.write(
+                "/etc/lmp-device-register/config.toml",
+                &format!("oauth-base = {base:?}\n"),
+            ),
+        });
+        ended.expect(77).says(&words);
+    }
 }
 
 #[test]
@@ -270,7 +278,7 @@ fn no_secret_is_in_the_words_of_a_program() {
     run(command).expect(0);
     let trace = fs::read_to_string(trace).unwrap();
     assert!(
-        trace.contains("[\"systemctl\", \"start\", \"--no-block\", \"aktualizr-lite\"]"),
+        trace.contains("systemctl\", \"start\", \"--no-block\", \"aktualizr-lite\"]"),
         "{trace}"
     );
     assert!(

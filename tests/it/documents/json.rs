@@ -1,6 +1,7 @@
 //! `docs/json.md` has every field that the program prints, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 
 use lmp_test_support::board::{Board, Run, run};
 use lmp_test_support::factory::Factory;
@@ -78,7 +79,10 @@ fn json_is_as_documented() {
     assert_is_documented("Rehearsal", &rehearsals);
 
     let registered = factory.register(&board, &["--json"]).expect(0);
-    assert_is_documented("Registered", &[registered]);
+    let replaced = factory.register(&board, &["--json", "--force"]).expect(0);
+    assert_is_documented("Registered", &[registered, replaced]);
+    let readable = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(board.file("pkey.pem"), readable).unwrap();
     let checks = [
         board.check(["--json"]).expect(0),
         board.check(["--json", "--offline"]).expect(0),
@@ -88,13 +92,14 @@ fn json_is_as_documented() {
     std::fs::remove_file(board.file("pkey.pem")).unwrap();
     let failures = [
         factory.register(&board, &["--json"]).expect(10),
-        board.check(["--json"]).expect(78),
         Board::new()
             .register("http://127.0.0.1:9/", ["--json"])
             .expect(75),
         rejected(),
     ];
     assert_is_documented("Failure", &failures);
+    let failed = [board.check(["--json"]).expect(78), foreign_root(&factory)];
+    assert_is_documented("Failed check", &failed);
 
     let unregister = || {
         let mut command = board.bare_command();
@@ -106,6 +111,14 @@ fn json_is_as_documented() {
         run(command).expect(0)
     };
     assert_is_documented("Unregistered", &[unregister(), unregister()]);
+}
+
+/// A check of another gateway than the one that `root.crt` verifies.
+fn foreign_root(factory: &Factory) -> Run {
+    let board = Board::new();
+    factory.register(&board, &[]).expect(0);
+    std::fs::copy(factory.server.ca_file(), board.file("root.crt")).unwrap();
+    board.check(["--json"])
 }
 
 /// A failure for which there is no hint.

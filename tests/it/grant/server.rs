@@ -298,7 +298,29 @@ fn polls_that_end_it() {
     );
     end(Answer::whole(401, b""), 77, &["answered 401"]);
     end(Answer::whole(404, b""), 76, &["answered 404"]);
-    end(Answer::whole(500, b""), 75, &["answered 500"]);
+    // The answer that did not come may have been the token, which a code is good for once.
+    let lost = |answer| {
+        let words = ["did not answer", "hint: run this again for a new code"];
+        let polls = vec![answer, refused("invalid_grant")];
+        fails(vec![invited()], polls, 75, &words);
+    };
+    lost(Answer::Close(Vec::new()));
+    lost(Answer::Close(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"acc".to_vec(),
+    ));
+}
+
+/// A person is not shown a code that nobody would ask about.
+#[test]
+fn a_code_that_ends_before_its_first_poll() {
+    let mut body = invitation();
+    (body["interval"], body["expires_in"]) = (20.into(), 2.into());
+    let words = [
+        "ends before it may be asked about",
+        "hint: check OAUTH_BASE",
+    ];
+    let run = fails(vec![Answer::json(200, &body)], vec![granted()], 76, &words);
+    assert!(!run.stderr.contains("Approve"), "{run}");
 }
 
 #[test]
@@ -307,10 +329,12 @@ fn polls_that_go_on() {
         Answer::Close(Vec::new()),
         refused("authorization_pending"),
         Answer::whole(503, b"<html>"),
+        refused("authorization_pending"),
+        Answer::whole(500, b""),
         granted(),
     ];
     let server = succeeds(vec![invited()], polls);
-    assert_eq!(server.requests().iter().filter(|r| is_poll(r)).count(), 4);
+    assert_eq!(server.requests().iter().filter(|r| is_poll(r)).count(), 6);
 }
 
 #[test]

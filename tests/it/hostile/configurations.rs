@@ -76,3 +76,18 @@ fn places_that_are_wrong() {
     };
     rejected(replaced.into_iter().map(replace));
 }
+
+/// The update client would look for a key on a token, and load the library that it names.
+#[test]
+fn a_token_that_nobody_asked_for() {
+    let rejected_with = |section: &'static str| {
+        let changed = changed(section.into(), move |good| format!("{good}\n{section}\n"));
+        changed.says("[p11]")
+    };
+    rejected([
+        rejected_with("[p11]"),
+        rejected_with(
+            "[p11]\nmodule = \"/tmp/evil.so\"\ntls_pkey_id = \"01\"\ntls_clientcert_id = \"03\"",
+        ),
+    ]);
+}

@@ -46,6 +46,8 @@ fn names_that_no_file_may_have() {
         "sql.db-journal",
         "x.tmp",
         "sota.toml.tmp",
+        "cert-rotation.state",
+        "client.1.pem",
         "client.pem\0.txt",
         "\0",
         "space bar",
@@ -108,11 +110,35 @@ fn names_that_a_file_may_have() {
     }
 }
 
+/// It is an answer that cannot be taken, and no disk that fails: the next one may be another.
+#[test]
+fn the_name_of_a_directory() {
+    let board = Board::new();
+    fs::create_dir_all(board.file("compose-apps/app")).unwrap();
+    let before = board.snapshot();
+    let backend = Backend::new();
+    let server = ScriptedServer::new(move |request| {
+        let mut files = backend.files(request);
+        if request.number == 0 {
+            files.insert("compose-apps".into(), "theirs".into());
+        }
+        Answer::json(201, &files)
+    });
+    board
+        .register(&server.url(), [""; 0])
+        .expect(65)
+        .says(&["compose-apps", "is a directory"]);
+    assert_eq!(board.snapshot_of_files(), before);
+    board.register(&server.url(), [""; 0]).expect(0);
+    assert!(board.file("compose-apps/app").is_dir());
+}
+
 /// The rule in other words than the agent's.
 fn may_be_used(name: &str) -> bool {
     let foreign = |byte: u8| !(byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     let reserved = ["sql.db", "."].iter().any(|start| name.starts_with(start));
     let bad = reserved
+        || ["config.encrypted", "cert-rotation.state"].contains(&name)
         || name == "pkey.pem"
         || name.rsplit_once('.').is_some_and(|(_, end)| end == "tmp");
     (1..=100).contains(&name.len()) && !bad && !name.bytes().any(foreign)

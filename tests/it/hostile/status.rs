@@ -49,7 +49,11 @@ fn refusals() {
         409,
         r#"{"message":"Device already exists"}"#,
         76,
-        &["Device already exists", "--uuid"],
+        &[
+            "Device already exists",
+            "allow it there if it is denied",
+            "--uuid",
+        ],
     );
 }
 
@@ -194,6 +198,42 @@ fn a_redirect_is_not_followed() {
         assert_eq!(elsewhere.connections(), 0);
         assert!(board.names().is_empty());
     }
+}
+
+/// A query may hold a secret: it is in no message and no cause, whatever goes wrong.
+#[test]
+fn the_query_of_an_address_is_not_shown() {
+    const SECRET: &str = "k3y-0f-the-query";
+    let watch = |url: &str, code| {
+        for more in [&[][..], &["--dry-run"], &["--json"]] {
+            let board = Board::new();
+            let query = format!("{url}?key={SECRET}#{SECRET}");
+            let run = board.register(&query, [&["--verbose"], more].concat());
+            let run = if more == ["--dry-run"] {
+                run
+            } else {
+                run.expect(code)
+            };
+            assert!(!format!("{run}").contains(SECRET), "{url}: {run}");
+        }
+    };
+    let closed = [
+        Answer::Close(Vec::new()),
+        Answer::Close(b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{".to_vec()),
+        Answer::Close(b"no HTTP\r\n\r\n".to_vec()),
+    ];
+    let statuses = [302, 404, 500].map(|status| Answer::whole(status, b""));
+    for (answer, code) in closed
+        .into_iter()
+        .chain(statuses)
+        .zip([75, 75, 75, 76, 76, 75])
+    {
+        watch(&ScriptedServer::always(answer).url(), code);
+    }
+    watch("http://127.0.0.1:1/", 75);
+    watch("https://backend.invalid/", 75);
+    watch("htp://backend.invalid/", 78);
+    watch("backend", 78);
 }
 
 #[test]

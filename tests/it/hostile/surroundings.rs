@@ -6,6 +6,7 @@ use std::fs;
 use lmp_test_support::answers::signing_server;
 use lmp_test_support::board::{Board, Run, run};
 use lmp_test_support::scripted::{Answer, ScriptedServer};
+use lmp_test_support::tools::powerless;
 
 /// Registers with this token, given in one of three ways; the backend must not be asked.
 #[track_caller]
@@ -157,6 +158,44 @@ fn a_systemctl_that_works() {
         "start aktualizr-lite\n",
         "not again"
     );
+}
+
+/// A proxy's password, a PIN and the like stay here: what we start gets its PATH, nothing else.
+#[test]
+fn the_environment_of_systemctl() {
+    let (server, board) = (signing_server(), Board::new());
+    let log = board.path("systemctl.log");
+    let script = format!("#!/bin/sh\nexec /usr/bin/env >{}\n", log.display());
+    board.install_program("systemctl", &script);
+    let mut command = board.command(&server.url());
+    command.env("https_proxy", "http://user:passw0rd@127.0.0.1:1");
+    command.env("no_proxy", "*").args(["--retry-for", "0"]);
+    run(command).expect(0);
+    let said = fs::read_to_string(log).unwrap();
+    let of_the_shell = |line: &&str| {
+        !["PWD=", "SHLVL=", "_="]
+            .iter()
+            .any(|own| line.starts_with(own))
+    };
+    let variables: Vec<&str> = said.lines().filter(of_the_shell).collect();
+    assert_eq!(variables, [format!("PATH={}", board.path("bin").display())]);
+}
+
+/// Other processes of the same user do not see into the agent; its children are as any other.
+#[test]
+fn nobody_looks_into_its_memory() {
+    let (server, board) = (signing_server(), Board::new());
+    let (agents, own) = (board.path("agents"), board.path("own"));
+    let script = format!(
+        "#!/bin/sh\n/bin/cat /proc/$PPID/environ >{agents:?} 2>&1\n/bin/cat /proc/$$/environ >{own:?}\n"
+    );
+    board.install_program("systemctl", &script);
+    let mut command = board.command(&server.url());
+    command.args(["--retry-for", "0"]);
+    run(powerless(&command, "0")).expect(0);
+    let agents = fs::read_to_string(agents).unwrap();
+    assert!(agents.contains("Permission denied"), "{agents:?}");
+    assert!(fs::read_to_string(own).unwrap().contains("PATH="));
 }
 
 /// An update client is not started for a device that is not registered.

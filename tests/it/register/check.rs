@@ -55,10 +55,11 @@ fn offline() {
 fn the_gateway_is_down() {
     let (factory, board) = registered();
     drop(factory);
-    board
+    let run = board
         .check([""; 0])
         .expect(75)
         .says(&["cannot connect to", "hint: "]);
+    assert!(!run.stderr.contains("DEVICE_API"), "{run}");
     let json = board.check(["--json"]).expect(75).json();
     assert_eq!(
         (&json["error"], &json["exit_code"]),
@@ -71,10 +72,11 @@ fn the_gateway_is_down() {
 fn another_root() {
     let (_factory, board) = registered();
     fs::write(board.file("root.crt"), Ca::new("root").pem()).unwrap();
-    board
-        .check([""; 0])
-        .expect(75)
-        .says(&["cannot connect to", "UnknownIssuer"]);
+    board.check([""; 0]).expect(65).says(&[
+        "root.crt does not verify",
+        "UnknownIssuer",
+        "--force 1",
+    ]);
     board.check(["--offline"]).expect(0);
 }
 
@@ -88,15 +90,31 @@ fn a_key_that_does_not_match() {
         .says(&["for another key", "--force 1"]);
 }
 
+/// The gateway of another factory: its CA has the same name and another key.
+#[test]
+fn a_gateway_that_does_not_take_the_certificate() {
+    let ((factory, board), other) = (registered(), Factory::new());
+    let text = board.text("sota.toml");
+    let (ours, theirs) = (&factory.server.urls().gateway, &other.server.urls().gateway);
+    fs::write(board.file("sota.toml"), text.replace(ours, theirs)).unwrap();
+    let stranger = Board::new();
+    other.register(&stranger, &[]).expect(0);
+    fs::write(board.file("root.crt"), stranger.text("root.crt")).unwrap();
+    board.check([""; 0]).expect(77).says(&[
+        "does not take this device's certificate",
+        "cannot verify a signature",
+    ]);
+}
+
 #[test]
 fn a_device_that_was_deleted() {
     let (factory, board) = registered();
     let uuid = factory.server.devices().unwrap()[0].uuid.clone();
     factory.server.delete_device(&uuid).unwrap();
-    board
-        .check([""; 0])
-        .expect(77)
-        .says(&["refuses this device", "hint: look the device up"]);
+    board.check([""; 0]).expect(77).says(&[
+        "refuses this device with status 403: ",
+        "hint: look the device up",
+    ]);
 }
 
 #[test]
@@ -108,7 +126,7 @@ fn files_that_are_missing_or_damaged() {
         board
             .check(["--offline"])
             .expect(78)
-            .says(&["is not registered", name, "hint: "]);
+            .says(&["is incomplete", name, "--force 1"]);
         for bad in [&b""[..], b"\xff\xfe", b"<html></html>"] {
             fs::write(board.file(name), bad).unwrap();
             board.check(["--offline"]).expect(78).says(&["error: "]);
@@ -127,12 +145,17 @@ fn a_device_that_is_not_registered() {
         .says(&["this device is not registered", "hint: register it"]);
     let json = board.check(["--json"]).expect(78).json();
     assert_eq!(json["error"], "configuration");
+    fs::write(board.file("sql.db"), "the update client's").unwrap();
+    board
+        .check([""; 0])
+        .expect(78)
+        .says(&["is incomplete", "sota.toml", "--force 1"]);
     let missing = board.path("missing");
     board
         .with_sota(missing)
         .check([""; 0])
-        .expect(73)
-        .says(&["missing"]);
+        .expect(78)
+        .says(&["this device is not registered", "hint: register it"]);
 }
 
 /// `client.chained` is for people and other tools: the device works without.

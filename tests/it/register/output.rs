@@ -131,13 +131,23 @@ fn a_token_that_is_echoed() {
         format!("{{\"message\":\"bad token {TOKEN}\"}}"),
         // What is shown ends in the middle of the token.
         format!("{before} {TOKEN}"),
+        format!("{{\"headers\": [\"{}\"]}}", TOKEN.replace('-', "\\u002d")),
+        format!("bad token {}", TOKEN.replace('-', "%2D")),
+        // `printf 'user:5ecr3t-t0ken-0f-the-b0ard' | base64`.
+        "bad credentials dXNlcjo1ZWNyM3QtdDBrZW4tMGYtdGhlLWIwYXJk".to_owned(),
     ] {
         let server = ScriptedServer::always(Answer::whole(401, body.as_bytes()));
         let run = Board::new()
             .register(&server.url(), ["--json", "--verbose"])
             .expect(77);
-        assert!(!run.stderr.contains(&TOKEN[..8]), "{run}");
+        for part in [&TOKEN[..8], "5ecr3t%2D", "5ecr3t\\u002d", "1ZWNyM3QtdDBr"] {
+            assert!(!run.stderr.contains(part), "{run}");
+        }
     }
+    // An answer that is none is quoted, too.
+    let server = ScriptedServer::always(Answer::json(201, &TOKEN));
+    let run = Board::new().register(&server.url(), [""; 0]).expect(65);
+    run.says(&["[secret]"]);
     let location = format!("https://elsewhere.example/?token={TOKEN}");
     let headers = [("Location", location.as_str())];
     let server = ScriptedServer::always(Answer::with_headers(302, &headers, b""));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::{Arc, Mutex, mpsc};
 
-use lmp_test_support::answers::Backend;
+use lmp_test_support::answers::{Backend, registered_board};
 use lmp_test_support::board::{Board, FILES, start};
 use lmp_test_support::factory::Factory;
 use lmp_test_support::scripted::{Answer, ScriptedServer};
@@ -124,7 +124,6 @@ fn wrong_settings() {
         (&["-f", &"x".repeat(65)], "at most 64"),
         (&["-u", "nonsense"], "--validate-uuid 0"),
         (&["-t", ""], "--tags"),
-        (&["-i", ""], "--hwid"),
         (&["-P", "1234"], "--hsm-module"),
     ] {
         board
@@ -158,6 +157,32 @@ fn wrong_settings() {
     }
     assert!(board.names().is_empty());
     assert_eq!(server.connections(), 0);
+}
+
+/// The update client was started while the backend was asked: nothing that it uses is changed, and
+/// what came waits.
+#[test]
+fn an_update_client_that_starts_meanwhile() {
+    let board = registered_board();
+    fs::write(board.file("sql.db"), "in use").unwrap();
+    let before = board.snapshot();
+    let (backend, lock) = (Backend::new(), board.lock());
+    let client = Arc::new(Mutex::new(None));
+    let started = Arc::clone(&client);
+    let server = ScriptedServer::new(move |request| {
+        *started.lock().unwrap() = Some(Holder::lock(&lock, "flock"));
+        backend.signed(request)
+    });
+    board
+        .register(&server.url(), ["--force"])
+        .expect(11)
+        .says(&["the update client is running", "systemctl stop"]);
+    assert_eq!(board.snapshot_of_files(), before);
+    *client.lock().unwrap() = None;
+    board.register(&server.url(), [""; 0]).expect(0);
+    assert_eq!(server.requests().len(), 1, "what came is installed");
+    assert!(!board.names().contains(&"sql.db".to_owned()));
+    board.check(["--offline"]).expect(0);
 }
 
 /// What `make software-only` builds never takes a software key for one on a token.

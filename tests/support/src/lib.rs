@@ -16,9 +16,11 @@
 pub mod answers;
 pub mod board;
 pub mod factory;
+pub mod gateway;
 pub mod image;
 pub mod memory;
 pub mod pki;
+pub mod rotation;
 pub mod scripted;
 pub mod token;
 pub mod tools;

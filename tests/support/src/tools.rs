@@ -42,6 +42,14 @@ pub fn under<A: AsRef<OsStr>>(
     wrapped
 }
 
+/// `command` without any capability, as an ordinary user's, and with this limit of locked memory.
+pub fn powerless(command: &Command, memlock: &str) -> Command {
+    let words = format!(
+        "--memlock={memlock}:{memlock} /usr/bin/setpriv --bounding-set=-all --inh-caps=-all"
+    );
+    under("/usr/bin/prlimit", words.split_whitespace(), command)
+}
+
 /// A tool that holds something until it is dropped, which ends its standard input.
 pub struct Holder(Child);
 

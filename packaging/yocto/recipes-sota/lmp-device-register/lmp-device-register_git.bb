@@ -4,7 +4,8 @@ token objects. The package lmp-device-register-unit registers on first boot."
 # No public address yet; the same host as the maintainer's address in Cargo.toml.
 HOMEPAGE = "https://example.org/lmp-device-register"
 SECTION = "base"
-LICENSE = "MIT | Apache-2.0"
+# Releases up to wrynose have signs for the words that master asks for, where it has this module.
+LICENSE = "MIT ${@'OR' if bb.utils.which(d.getVar('BBPATH'), 'lib/oe/spdx_license.py') else '|'} Apache-2.0"
 LIC_FILES_CHKSUM = " \
     file://LICENSE-MIT;md5=56028840cbb9e8219cdcce14d4c23f25 \
     file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57 \

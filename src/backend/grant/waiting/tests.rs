@@ -59,6 +59,10 @@ fn intervals_never_make_a_busy_loop_or_a_hang() {
 fn what_is_no_invitation() {
     for (body, words) in [
         ("<html>portal</html>", "is not the JSON of RFC 8628"),
+        (
+            &FULL.replace(":7", ":900"),
+            "names a code that ends before it may be asked about",
+        ),
         ("{}", "lacks device_code"),
         (&FULL.replace("\"dc\"", "\"\""), "lacks device_code"),
         (&FULL.replace("user_code", "x"), "lacks user_code"),
@@ -70,6 +74,7 @@ fn what_is_no_invitation() {
 
 #[test]
 fn other_answers_are_errors_with_the_servers_words() {
+    let refusal = |status, body: &[u8]| refusal(status, body, &Censor::default());
     let kind = |status, body: &str| refusal(status, body.as_bytes()).kind();
     assert_eq!(kind(400, r#"{"error":"invalid_scope"}"#), Kind::Refused);
     assert_eq!(kind(403, ""), Kind::Unauthorised);
@@ -126,14 +131,64 @@ fn broken_connections_back_off_and_recover() {
         waiting.take(pending(), seconds(0)).unwrap(),
         Next::PollAfter(seconds(5))
     );
-    let busy = Poll::Answer {
-        status: 503,
+    for (status, pause) in [(500, 10), (503, 20), (599, 40), (429, 60)] {
+        let busy = Poll::Answer { status, body: b"" };
+        assert_eq!(
+            waiting.take(busy, seconds(0)).unwrap(),
+            Next::PollAfter(seconds(pause))
+        );
+    }
+}
+
+/// The token may have been in the answer that did not come: the next run asks for a new code.
+#[test]
+fn a_code_that_is_gone_after_an_unanswered_poll() {
+    let error = |body: &'static [u8]| Poll::Answer { status: 400, body };
+    let (gone, old) = (
+        br#"{"error":"invalid_grant"}"#,
+        br#"{"error":"expired_token"}"#,
+    );
+    let bad_gateway = Poll::Answer {
+        status: 502,
         body: b"",
     };
-    assert_eq!(
-        waiting.take(busy, seconds(0)).unwrap(),
-        Next::PollAfter(seconds(10))
-    );
+    let limit = Poll::Answer {
+        status: 429,
+        body: b"",
+    };
+    for (polls, kinds) in [
+        (&[Poll::Broken][..], (Kind::Temporary, Kind::Temporary)),
+        (&[bad_gateway, limit], (Kind::Temporary, Kind::Temporary)),
+        (&[limit], (Kind::Refused, Kind::Unauthorised)),
+        (
+            &[Poll::Broken, pending()],
+            (Kind::Refused, Kind::Unauthorised),
+        ),
+    ] {
+        let mut waiting = Waiting::new(&invitation(5, 900), Duration::ZERO);
+        for poll in polls {
+            waiting.take(*poll, seconds(5)).unwrap();
+        }
+        let mut kind = |body| waiting.take(error(body), seconds(9)).unwrap_err().kind();
+        assert_eq!((kind(gone), kind(old)), kinds, "{polls:?}");
+    }
+}
+
+/// Not even where the server does not keep to the standard.
+#[test]
+fn what_only_the_server_may_know_is_not_shown() {
+    let invitation = Invitation::parse(FULL.replace("\"dc\"", "\"d3v1ce-c0de\"").as_bytes());
+    for (status, body) in [
+        (201, r#"{"access_token":"t0ken"}"#),
+        (400, r#"{"error":"unknown code d3v1ce-c0de"}"#),
+        (404, r#"{"code":"d3v1ce\u002dc0de"}"#),
+    ] {
+        let mut waiting = Waiting::new(invitation.as_ref().unwrap(), Duration::ZERO);
+        let body = body.as_bytes();
+        let error = waiting.take(Poll::Answer { status, body }, seconds(1));
+        let said = error.unwrap_err().full_message();
+        assert!(!said.contains("t0ken") && !said.contains("c0de"), "{said}");
+    }
 }
 
 #[test]
@@ -152,7 +207,6 @@ fn every_other_answer_ends_it() {
         (302, "", Kind::Refused),
         (401, "", Kind::Unauthorised),
         (404, "", Kind::Refused),
-        (500, "", Kind::Temporary),
     ] {
         let mut waiting = Waiting::new(&invitation(5, 900), Duration::ZERO);
         let error = waiting.take(
@@ -186,6 +240,7 @@ fn every_sequence_ends_at_the_deadline() {
                 _ => Poll::Broken,
             };
             rest /= 3;
+            let broken = matches!(poll, Poll::Broken);
             match waiting.take(poll, now) {
                 Ok(Next::PollAfter(pause)) => {
                     assert!(pause >= interval, "sequence {sequence}");
@@ -195,7 +250,8 @@ fn every_sequence_ends_at_the_deadline() {
                 }
                 Ok(Next::Granted(_)) => panic!("nothing was granted"),
                 Err(error) => {
-                    assert_eq!(error.kind(), Kind::Unauthorised);
+                    let expired = [Kind::Unauthorised, Kind::Temporary][usize::from(broken)];
+                    assert_eq!(error.kind(), expired, "sequence {sequence}");
                     break;
                 }
             }

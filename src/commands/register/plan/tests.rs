@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::request::wishes;
+use super::super::request::asked;
 use super::*;
 use crate::board::update_client::is_running;
 use crate::key::pkcs11::Ids;
@@ -51,15 +51,15 @@ fn record(words: &[&str], far: Far, replaces: bool) -> Record {
         csr: "csr".into(),
         software_key: (key == KeyPlace::Software).then(|| Secret::from("key")),
     };
+    let identity = identity(&settings, None, RANDOM.into());
     let installation = Installation {
+        asked: asked(&settings, &identity).unwrap(),
         files: Vec::new(),
         remove: Vec::new(),
         replaces: None,
     };
-    let identity = identity(&settings, None, RANDOM.into());
     Record {
         plan: Planned {
-            wishes: wishes(&settings, &identity.uuid).unwrap(),
             identity,
             key,
             replaces,
@@ -240,7 +240,11 @@ fn who_chose_the_uuid() {
         ("token's".into(), UuidOrigin::Token)
     );
     assert_eq!(identity(&["-u", CHOSEN], Some("token's")).0, CHOSEN);
-    let name = |words| wishes(&settings(words), RANDOM).unwrap().name;
+    let name = |words| {
+        let settings = settings(words);
+        let identity = super::identity(&settings, None, RANDOM.into());
+        asked(&settings, &identity).unwrap().name
+    };
     assert_eq!((&*name(&[]), &*name(&["-n", "nam"])), (RANDOM, "nam"));
 }
 

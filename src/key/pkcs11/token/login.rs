@@ -9,7 +9,7 @@ use super::super::choice::{self, Chosen, User};
 use super::super::module::{refused, slot};
 use super::super::settings::{Access, TokenChoice};
 use super::{Login, Token};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
 /// Label of a token that nobody can use.
@@ -22,7 +22,8 @@ impl Token {
         match self.login {
             Login::Done => return Ok(Vec::new()),
             Login::Refused => {
-                return Err(Error::token(
+                return Err(Error::new(
+                    Kind::Unauthorised,
                     "the token refused the PIN before; it is not tried twice",
                 ));
             }
@@ -190,9 +191,11 @@ fn not_logged_in(user: User, label: &str, cause: Cause) -> Error {
             "a try was spent, and no other will be in this run; find the right PIN before the \
              token locks",
         ),
+        // A TPM locks all that is on it, and its module tells that of no token beforehand.
         Some(RvError::PinLocked) => error.hint(
             "set a new one with the security officer PIN: pkcs11-tool --module PATH --login \
-             --login-type so --init-pin",
+             --login-type so --init-pin; a TPM unlocks itself after a while: tpm2_getcap \
+             properties-variable",
         ),
         _ => error,
     }

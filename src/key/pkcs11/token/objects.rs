@@ -6,7 +6,7 @@ use cryptoki::mechanism::MechanismType;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::ids::{Ids, NoDerive, Objects, Room};
+use super::super::ids::{Ids, NoDerive, Room};
 use super::super::module::refused;
 use super::{Token, TokenKey};
 use crate::error::{Error, Result};
@@ -110,18 +110,17 @@ impl Token {
         ))
     }
 
-    /// What there is of a registration under these ids.
-    pub(crate) fn objects(&self, ids: Ids) -> Result<Objects> {
-        self.with_session(|session| {
-            let (sensitive, extractable) = secrecy(session, find_private(session, ids.key)?)?;
-            let certificate = read_certificate(session, ids.certificate)?
-                .ok_or_else(|| missing(format!("certificate with id {:02x}", ids.certificate)))?;
-            Ok(Objects {
-                sensitive,
-                extractable,
-                certificate,
-            })
-        })
+    /// Whether the private key under `ids.key` can be read out.
+    pub(crate) fn is_readable(&self, ids: Ids) -> Result<bool> {
+        let secrecy =
+            self.with_session(|session| secrecy(session, find_private(session, ids.key)?))?;
+        Ok(secrecy != (true, false))
+    }
+
+    /// The certificate under `ids.certificate`, DER.
+    pub(crate) fn certificate(&self, ids: Ids) -> Result<Vec<u8>> {
+        self.with_session(|session| read_certificate(session, ids.certificate))?
+            .ok_or_else(|| missing(format!("certificate with id {:02x}", ids.certificate)))
     }
 
     /// Whether the certificate is on the token, and no other one under its id; needs no login.

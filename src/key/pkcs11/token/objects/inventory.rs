@@ -154,7 +154,8 @@ pub(super) fn labelled(session: &Session, part: Part) -> Result<Vec<Found>> {
 }
 
 pub(super) fn missing(what: String) -> Error {
-    Error::token(format!("the token has no {what}"))
+    Error::registration(format!("the token has no {what}"))
+        .hint("register again: lmp-device-register --force 1")
 }
 
 /// The first id of this part that nothing has. Consumers look for id and class only, so that an

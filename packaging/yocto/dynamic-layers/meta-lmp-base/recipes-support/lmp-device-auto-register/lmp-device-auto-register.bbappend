@@ -3,7 +3,8 @@
 # that an image with this package registers itself.
 #
 # Nothing is taken away where this layer's program is not used, nor where a factory has its own
-# script or unit: those run this program as they ran the other.
+# script or unit: those run this program as they ran the other. The build warns of both, unless
+# LMP_DEVICE_AUTO_REGISTER_KEEP is "1", which keeps script and unit in any case.
 inherit lmp-device-register-choice
 
 # Why meta-lmp's script and unit stay; empty if the agent's unit takes their place.
@@ -11,8 +12,6 @@ def lmp_device_auto_register_kept(d):
     reason = lmp_device_register_unused(d)
     if reason:
         return "this layer's lmp-device-register is not used: " + reason
-    if d.getVar('LMP_DEVICE_AUTO_REGISTER_KEEP') == '1':
-        return 'LMP_DEVICE_AUTO_REGISTER_KEEP is set'
     vendor = os.path.dirname(d.getVar('FILE')) + '/'
     for url in (d.getVar('SRC_URI') or '').split():
         kind, _, name = bb.fetch2.decodeurl(url)[:3]
@@ -35,9 +34,11 @@ def lmp_device_auto_register_places():
     return ('To let `lmp-device-register auto` do its work, undo that and move the settings: '
             'DEVICE_API to LMP_DEVICE_API and PRODUCTION to PACKAGECONFIG:append = " production" in '
             'an append of lmp-device-register, other variables to /etc/default/lmp-device-register. '
-            'To keep it, set LMP_DEVICE_AUTO_REGISTER_KEEP = "1". See docs/yocto.md.')
+            'LMP_DEVICE_AUTO_REGISTER_KEEP = "1" keeps it without a word. See docs/yocto.md.')
 
 python () {
+    if d.getVar('LMP_DEVICE_AUTO_REGISTER_KEEP') == '1':
+        return
     reason = lmp_device_auto_register_kept(d)
     if reason:
         d.setVar('LMP_DEVICE_AUTO_REGISTER_KEPT', reason)
