@@ -52,9 +52,9 @@ fn no_crate_needs_a_newer_compiler() {
     }
 }
 
-/// What people see of the package: no line that a terminal of 80 columns breaks.
+/// No line that cargo-deb breaks in the middle, and no file that is missing.
 #[test]
-fn the_packages_description_fits() {
+fn the_debian_package_is_well_described() {
     let manifest: toml_edit::DocumentMut = text("Cargo.toml").parse().unwrap();
     let deb = &manifest["package"]["metadata"]["deb"];
     let description = deb["extended-description"].as_str().unwrap();
@@ -62,6 +62,12 @@ fn the_packages_description_fits() {
         assert!(line.len() < 80 && !line.starts_with(' '), "{line}");
     }
     assert!(description.trim().lines().count() > 4, "{description}");
+    let assets = deb["assets"].as_array().unwrap().iter();
+    let sources = assets.map(|asset| asset.as_array().unwrap().get(0).unwrap().as_str().unwrap());
+    for source in sources.filter(|source| !source.starts_with("target/")) {
+        let fixed = source.split('*').next().unwrap();
+        assert!(repository(fixed).exists(), "{source} is not there");
+    }
 }
 
 #[test]

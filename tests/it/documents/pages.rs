@@ -53,8 +53,14 @@ fn the_map_names_what_is_there() {
 /// A link leads to a file, and to a heading of it if it names one.
 #[test]
 fn links_lead_somewhere() {
-    let mut pages = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
-    pages.push("examples/README.md".to_owned());
+    let mut pages = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "BENCHMARKS.md",
+        "examples/README.md",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for entry in std::fs::read_dir(repository("docs")).unwrap() {
         pages.push(format!(
             "docs/{}",
