@@ -23,6 +23,8 @@ pub(crate) fn router(registrar: Registrar, approval: Approval) -> Router {
     Router::new()
         .route("/ota/devices/", devices())
         .route("/ota/devices", devices())
+        .route("/ota/devices/{uuid}/", get(devices::one))
+        .route("/ota/devices/{uuid}", get(devices::one))
         .with_state(Arc::new(registrar))
         .merge(approval::router(approval))
         .fallback(no_such_path)

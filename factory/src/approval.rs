@@ -9,6 +9,7 @@ mod password;
 mod state;
 mod user_code;
 mod visit;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -19,8 +19,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             let json = args.json;
             blocking::serve(args.into_options(), |server| output::serving(server, json))
         }
-        Command::Device(DeviceCommand::List { dir, json }) => {
-            output::devices(&open(dir)?.devices()?, json);
+        Command::Device(DeviceCommand::List { dir, limit, json }) => {
+            output::devices(&open(dir)?.devices()?, limit, json);
             Ok(())
         }
         Command::Device(DeviceCommand::Delete { dir, uuid }) => open(dir)?.delete_device(&uuid),

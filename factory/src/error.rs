@@ -30,6 +30,12 @@ pub enum Error {
         path = .0.display()
     )]
     NoFactory(PathBuf),
+    /// A factory would be made in an empty directory, which may be the wrong one.
+    #[error("'{}' is empty; to make a factory in it, add --init", .0.display())]
+    EmptyDir(PathBuf),
+    /// The data directory is something else's.
+    #[error("'{}' holds other files, and no factory; name another directory", .0.display())]
+    NotAFactory(PathBuf),
     /// The data directory belongs to a factory of another name.
     #[error("'{}' holds the factory '{stored}', not '{asked}'", path.display())]
     OtherFactory {
@@ -192,6 +198,8 @@ impl Error {
             Self::File { .. } | Self::Database(_) | Self::Schema(_) | Self::OperatorExists(_) => 73,
             Self::Locked(_) | Self::Listen { .. } => 75,
             Self::NoFactory(_)
+            | Self::EmptyDir(_)
+            | Self::NotAFactory(_)
             | Self::OtherFactory { .. }
             | Self::RootOffline { .. }
             | Self::Unusable { .. }

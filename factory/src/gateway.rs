@@ -29,7 +29,7 @@ pub(crate) fn router(gateway: Gateway) -> Router {
         .route("/config", get(check_in::config))
         .route("/system_info", put(check_in::report))
         .route("/system_info/network", put(check_in::report))
-        .route("/system_info/config", put(check_in::report))
+        .route("/system_info/config", put(check_in::any_report))
         .route("/events", post(check_in::report))
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -20,6 +20,7 @@ pub(crate) use csr::{CsrError, DeviceCsr, read_peer};
 pub(crate) use issue::Ca;
 #[cfg(test)]
 pub(crate) use key::Key;
+pub(crate) use key::PublicKey;
 pub(crate) use pem::{Identity, to_pem};
 pub(crate) use profile::Profile;
 #[cfg(test)]

@@ -14,13 +14,17 @@ use crate::error::Error;
 pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// 256 random bits in URL-safe base64: 43 characters that fit into a header.
+    /// Nearly 256 random bits in URL-safe base64: 43 characters that fit into a header.
     pub(crate) fn generate() -> Result<Self, Error> {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Self(Zeroizing::new(
-            URL_SAFE_NO_PAD.encode(bytes.as_slice()),
-        )))
+        loop {
+            let mut bytes = Zeroizing::new([0_u8; 32]);
+            getrandom::fill(bytes.as_mut_slice())?;
+            let text = URL_SAFE_NO_PAD.encode(bytes.as_slice());
+            // On a command line that would be an option.
+            if !text.starts_with('-') {
+                return Ok(Self(Zeroizing::new(text)));
+            }
+        }
     }
 
     /// A secret that somebody presents.
@@ -74,6 +78,16 @@ mod tests {
         assert_eq!(format!("{one:?}"), "Secret(..)");
         assert_eq!(one.expose().len(), 43);
         assert_ne!(one.digest(), two.digest());
+    }
+
+    #[test]
+    fn none_looks_like_an_option() {
+        let secrets = (0..2000).map(|_| Secret::generate().unwrap());
+        assert!(
+            secrets
+                .into_iter()
+                .all(|secret| !secret.expose().starts_with('-'))
+        );
     }
 
     #[test]

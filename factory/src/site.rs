@@ -70,6 +70,15 @@ pub(crate) fn is_identifier(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
 }
 
+/// Whether a text is a UUID in lower case (RFC 9562, 4).
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let hex = |group: &str| group.bytes().all(|b| b"0123456789abcdef".contains(&b));
+    let groups = text
+        .split('-')
+        .map(|group| hex(group).then_some(group.len()));
+    groups.eq([8, 4, 4, 4, 12].map(Some))
+}
+
 /// Where a served factory is reached; none ends with a slash but `device_api`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -5,6 +5,7 @@ use std::ops::Add;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
+use x509_cert::der::DateTime;
 
 /// A moment, in milliseconds since 1970. In JSON it is in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
@@ -20,6 +21,12 @@ impl Timestamp {
     #[must_use]
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// As `2026-11-24T23:45:00Z`.
+    pub(crate) fn rfc3339(self) -> String {
+        let since_1970 = Duration::from_secs(self.seconds().unsigned_abs());
+        DateTime::from_unix_duration(since_1970).map_or(String::new(), |time| time.to_string())
     }
 }
 
@@ -57,6 +64,7 @@ mod tests {
     fn json_has_seconds_and_nothing_is_before_1970() {
         let at = |millis| Timestamp::from(UNIX_EPOCH + Duration::from_millis(millis));
         assert_eq!(serde_json::json!(at(1_700_000_000_999)), 1_700_000_000);
+        assert_eq!(at(1_700_000_000_999).rfc3339(), "2023-11-14T22:13:20Z");
         let early = Timestamp::from(UNIX_EPOCH - Duration::from_secs(1));
         assert_eq!(early + Duration::from_millis(2), at(2));
     }

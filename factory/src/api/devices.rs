@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::json;
 
@@ -20,6 +20,21 @@ pub(super) async fn list(
     caller.may_list()?;
     let devices = registrar.store.devices().await?;
     Ok(Reply::json(StatusCode::OK, json!({ "devices": devices })))
+}
+
+/// GET: one device.
+pub(super) async fn one(
+    State(registrar): State<Arc<Registrar>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+) -> Result<Reply, Reply> {
+    caller.may_list()?;
+    let device = registrar.store.device(&uuid).await?;
+    let unknown = || Reply::message(StatusCode::NOT_FOUND, "no such device");
+    Ok(Reply::json(
+        StatusCode::OK,
+        json!(device.ok_or_else(unknown)?),
+    ))
 }
 
 /// POST: signs a device's CSR and enters the device. The caller is asked for first: nobody without a token

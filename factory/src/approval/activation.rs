@@ -89,12 +89,8 @@ pub(super) async fn login(
     Sent { visit, fields }: Sent<LoginForm>,
 ) -> Result<Response, ErrorPage> {
     let network = network(peer.address);
-    // Both count, whatever the first one says.
-    let allowed = [
-        approval.networks.allows(network),
-        approval.names.allows(&fields.name),
-    ];
-    if allowed.contains(&false) {
+    // What is refused for its network does not count for the name, or a stranger could lock it.
+    if !(approval.networks.allows(network) && approval.names.allows(&fields.name)) {
         tracing::warn!(%network, "too many logins");
         return Err(ErrorPage::SLOW_DOWN);
     }

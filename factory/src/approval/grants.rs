@@ -22,8 +22,6 @@ use crate::store::{NewGrant, Poll};
 use crate::time::Timestamp;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// Grants that wait at the same time, of everybody.
-const MAX_PENDING: i64 = 10_000;
 
 impl Approval {
     fn scope(&self) -> String {
@@ -58,20 +56,22 @@ pub(super) async fn authorize(
     }
     approval.check_scope(&scope)?;
     let now = Timestamp::now();
-    let allowed = approval.new_codes.allows(network(peer.address));
-    if !allowed || approval.store.count_pending_grants(now).await? >= MAX_PENDING {
+    let device_code = Secret::generate()?;
+    let (network, ends) = (network(peer.address), now + approval.lifetime);
+    let waiting = &approval.waiting;
+    if !approval.new_codes.allows(network)
+        || !waiting.begin(&device_code, network, approval.interval, ends)
+    {
         return Err(Refusal::busy());
     }
 
-    let device_code = Secret::generate()?;
     let mut user_code = new_user_code()?;
     loop {
         let grant = NewGrant {
             device_code: &device_code,
             user_code: &user_code,
             client_id: &client_id,
-            interval: approval.interval,
-            lifetime: approval.lifetime,
+            ends,
         };
         if approval.store.begin_grant(&grant, now).await? {
             break;
@@ -122,10 +122,17 @@ pub(super) async fn token(
         approval.check_scope(scope)?;
     }
     let device_code = Secret::presented(device_code);
-    let poll = approval
-        .store
-        .poll_grant(&device_code, &client_id, Timestamp::now());
-    match poll.await? {
+    let now = Timestamp::now();
+    // Before anything is looked up: whoever does not wait costs nothing and learns nothing.
+    if approval.waiting.is_early(&device_code, now) {
+        return Err(Refusal::new("slow_down", "wait five seconds longer"));
+    }
+    let poll = approval.store.poll_grant(&device_code, &client_id, now);
+    let poll = poll.await?;
+    if !matches!(poll, Poll::Pending | Poll::Invalid) {
+        approval.waiting.end(&device_code);
+    }
+    match poll {
         Poll::Token(token, lifetime) => {
             tracing::info!(uuid = client_id, "access token issued");
             Ok(answer(&json!({
@@ -139,7 +146,6 @@ pub(super) async fn token(
             "authorization_pending",
             "nobody has decided yet",
         )),
-        Poll::SlowDown => Err(Refusal::new("slow_down", "wait five seconds longer")),
         Poll::Denied => Err(Refusal::new("access_denied", "the request was denied")),
         Poll::Expired => Err(Refusal::new("expired_token", "the codes have expired")),
         Poll::Invalid => Err(Refusal::new(

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::password::Verifier;
+use super::waiting::Waiting;
 use crate::http::throttle::Throttle;
 use crate::site::Site;
 use crate::store::Store;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Grants that wait for a person at the same time.
+const WAITING: usize = 10_000;
 /// New codes per network and minute: a production line may start many boards behind one address.
 const CODES_PER_MINUTE: u32 = 120;
 /// Failed logins of one network in ten minutes, and of one name from all of them together. The second
@@ -29,6 +32,7 @@ pub(crate) struct Approval {
     /// Until the codes end.
     pub(super) lifetime: Duration,
     pub(super) new_codes: Throttle,
+    pub(super) waiting: Waiting,
     pub(super) verifier: Verifier,
     pub(super) networks: Throttle,
     pub(super) names: Throttle,
@@ -47,6 +51,7 @@ impl Approval {
             site,
             interval,
             lifetime,
+            waiting: Waiting::new(WAITING),
             new_codes: Throttle::new(CODES_PER_MINUTE, MINUTE),
             verifier: Verifier::new(),
             networks: Throttle::new(LOGINS_PER_NETWORK, WINDOW),

@@ -109,7 +109,7 @@ impl Visit {
         let secret = self.secret.expose();
         let cookie = format!(
             "{COOKIE_NAME}={secret}; Path=/activate; Max-Age={seconds}; HttpOnly; \
-             SameSite=Strict{secure}"
+             SameSite=Lax{secure}"
         );
         let cookie = cookie.parse().map_err(|_| ErrorPage::BROKEN)?;
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a factory; an empty directory becomes one
+    /// Serve a factory; a directory that does not exist becomes one
     Serve(ServeArgs),
     /// The registered devices
     #[command(subcommand)]
@@ -55,6 +55,9 @@ pub(crate) struct ServeArgs {
     /// Plain HTTP on the API, for loopback addresses only
     #[arg(long)]
     http: bool,
+    /// Make a factory in a directory that exists and is empty
+    #[arg(long)]
+    init: bool,
     /// Print one line of JSON once both ports are open
     #[arg(long)]
     pub(crate) json: bool,
@@ -63,6 +66,7 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     pub(crate) fn into_options(self) -> ServeOptions {
         ServeOptions {
+            init: self.init,
             api_listen: self.listen,
             gateway_listen: self.gateway_listen,
             hosts: self.hosts,
@@ -78,6 +82,9 @@ pub(crate) enum DeviceCommand {
     List {
         #[command(flatten)]
         dir: DirArg,
+        /// List this many at most; without it a table has 100, and JSON all
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
         /// Print a JSON array
         #[arg(long)]
         json: bool,

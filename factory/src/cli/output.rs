@@ -19,6 +19,9 @@ pub(crate) fn start_log() {
         .with_ansi(io::stderr().is_terminal())
         .with_max_level(level)
         .with_target(false)
+        // What cannot be written is dropped: to say so on the same broken standard error would end the request
+        // that logs.
+        .log_internal_errors(false)
         .init();
 }
 
@@ -67,32 +70,55 @@ pub(super) fn serving(server: &Server, as_json: bool) {
 }
 
 /// The devices, for a person or a program.
-pub(super) fn devices(devices: &[Device], as_json: bool) {
+pub(super) fn devices(devices: &[Device], limit: Option<usize>, as_json: bool) {
+    let most = limit.unwrap_or(if as_json { usize::MAX } else { 100 });
+    let (listed, rest) = devices.split_at(most.min(devices.len()));
     if as_json {
-        return line(&json!(devices).to_string());
+        return line(&json!(listed).to_string());
     }
     if devices.is_empty() {
         return line("No devices are registered.");
     }
-    for device in devices {
-        let Device {
-            uuid,
-            name,
-            group,
-            hardware_id,
-            production,
-            ..
-        } = device;
-        let mut text = format!("{uuid}  {name}");
-        if let Some(hardware_id) = hardware_id {
-            let _ = write!(text, "  {hardware_id}");
-        }
-        if let Some(group) = group {
-            let _ = write!(text, "  group {group}");
-        }
-        if *production {
-            text.push_str("  production");
-        }
-        line(&text);
+    let mut rows = vec![["UUID", "NAME", "HARDWARE", "GROUP", "PRODUCTION"].map(String::from)];
+    rows.extend(listed.iter().map(|device| {
+        let or_dash = |text: &Option<String>| shown(text.as_deref().unwrap_or("-"));
+        [
+            shown(&device.uuid),
+            shown(&device.name),
+            or_dash(&device.hardware_id),
+            or_dash(&device.group),
+            if device.production { "yes" } else { "-" }.into(),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..5)
+        .map(|column| width(column).unwrap_or_default())
+        .collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        line(cells.join("  ").trim_end());
     }
+    if !rest.is_empty() {
+        line(&format!("{} more; see --limit", rest.len()));
+    }
+}
+
+/// Text of a device, with what would move or hide other text on a terminal written out.
+fn shown(text: &str) -> String {
+    let harmless = |c: char| {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        !turns && !c.is_control()
+    };
+    let mut shown = String::new();
+    for c in text.chars() {
+        if harmless(c) {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_unicode());
+        }
+    }
+    shown
 }

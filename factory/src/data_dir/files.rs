@@ -2,10 +2,13 @@
 // The workspace bans these methods so that they stand in one place per crate; this is it.
 #![allow(clippy::disallowed_methods)]
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 
@@ -43,6 +46,31 @@ pub(crate) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
+/// A private key, or `None` if there is no such file.
+pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let bytes = read_if_present(path)?.map(Zeroizing::new);
+    if bytes.is_some() {
+        let facts = fs::metadata(path).map_err(Error::file("read", path))?;
+        if facts.permissions().mode() & 0o077 != 0 {
+            return Err(Error::unusable(path)("others may read it; chmod 400 it"));
+        }
+    }
+    Ok(bytes)
+}
+
+/// What is in a directory, but what every new file system has; `None` if there is no directory.
+pub(crate) fn names(path: &Path) -> Result<Option<Vec<OsString>>, Error> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => {
+            entries.and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
+        }
+    };
+    let mut names: Vec<_> = entries.map_err(Error::file("read", path))?;
+    names.retain(|name| name != "lost+found");
+    Ok(Some(names))
+}
+
 /// Writes `contents` to `path` through a temporary file: created with `mode`, synced, renamed, and
 /// the directory synced. The caller holds the data directory's lock, so the temporary name is free.
 pub(crate) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
@@ -50,7 +78,7 @@ pub(crate) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error
         let source = io::Error::from(io::ErrorKind::InvalidFilename);
         return Err(Error::file("write", path)(source));
     };
-    let mut staged_name = std::ffi::OsString::from(".");
+    let mut staged_name = OsString::from(".");
     staged_name.push(name);
     staged_name.push(".tmp");
     let staged = dir.join(staged_name);
@@ -78,8 +106,6 @@ pub(crate) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

@@ -15,6 +15,23 @@ impl DataDir {
         Self(path.into())
     }
 
+    /// Refuses to make a factory where none was meant to be: a directory that exists may be mistyped, or a
+    /// disk that is not mounted. A lock alone is what a first start that was cut short leaves.
+    pub(crate) fn expect_factory(&self, init: bool) -> Result<(), Error> {
+        if self.database().exists() {
+            return Ok(());
+        }
+        let names = files::names(&self.0)?;
+        match names.as_deref() {
+            Some([]) if !init => return Err(Error::EmptyDir(self.0.clone())),
+            Some([only]) if only == "lock" => {}
+            Some([_, ..]) => return Err(Error::NotAFactory(self.0.clone())),
+            Some([]) | None => {}
+        }
+        tracing::warn!("a new factory is made in '{}'", self.0.display());
+        Ok(())
+    }
+
     /// Creates the directory, if it is missing, and takes it for this process.
     pub(crate) fn lock(self) -> Result<LockedDir, Error> {
         files::create_private_dir(&self.0)?;

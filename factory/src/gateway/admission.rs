@@ -10,8 +10,8 @@ use axum::response::Response;
 
 use crate::http::listener::Peer;
 use crate::http::reply::Reply;
-use crate::pki::read_peer;
-use crate::site::Site;
+use crate::pki::{PublicKey, read_peer};
+use crate::site::{Site, is_uuid};
 use crate::store::{Device, Entry, Standing, Store};
 use crate::time::Timestamp;
 
@@ -31,13 +31,14 @@ pub(super) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Reply> {
-    let device = gateway.device(&peer).await?;
+    let (device, key) = gateway.device(&peer).await?;
     request.extensions_mut().insert(device);
+    request.extensions_mut().insert(key);
     Ok(next.run(request).await)
 }
 
 impl Gateway {
-    async fn device(&self, peer: &Peer) -> Result<Device, Reply> {
+    async fn device(&self, peer: &Peer) -> Result<(Device, PublicKey), Reply> {
         let refused = |why: &str| {
             tracing::info!(why, "device refused");
             Reply::message(StatusCode::FORBIDDEN, why)
@@ -64,15 +65,19 @@ impl Gateway {
         let issued = None;
         let entry = Entry { device, issued };
         if standing.is_none() {
+            // One device has one spelling, and nobody's terminal is written to.
+            if !is_uuid(&entry.device.uuid) {
+                return Err(refused("the certificate's CN is not a UUID in lower case"));
+            }
             standing = self.store.enter(&entry).await?;
         }
         match standing {
             None => {
                 let uuid = &entry.device.uuid;
                 tracing::info!(uuid, "device registered by its first request");
-                Ok(entry.device)
+                Ok((entry.device, key))
             }
-            Some(Standing::Known(known)) => Ok(known.device),
+            Some(Standing::Known(known)) => Ok((known.device, key)),
             Some(Standing::OtherKey) => Err(refused("the device is registered with another key")),
             Some(Standing::Denied) => Err(refused("the device is denied")),
         }

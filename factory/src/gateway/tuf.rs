@@ -44,7 +44,7 @@ pub(crate) fn open(locked: &LockedDir) -> Result<String, Error> {
 
 /// The key in PKCS#8 DER, the form that ring makes and reads.
 fn open_key(path: &Path) -> Result<Ed25519KeyPair, Error> {
-    let pkcs8 = if let Some(pkcs8) = files::read_if_present(path)?.map(Zeroizing::new) {
+    let pkcs8 = if let Some(pkcs8) = files::read_private(path)? {
         pkcs8
     } else {
         let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())

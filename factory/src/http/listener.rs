@@ -1,6 +1,7 @@
 //! The accept loop of both ports. It bounds what a slow or greedy peer can hold, hands the peer's
 //! certificate to the handlers, and ends within [`GRACE`].
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::reply::Reply;
+use super::throttle::network;
 
 /// How long open connections may finish what they do when the server stops.
 const GRACE: Duration = Duration::from_millis(700);
@@ -35,6 +37,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at the same time on one port; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Of these, those of one network: more are closed at once, so that nobody keeps the others out.
+const MAX_PER_NETWORK: usize = 128;
 /// After an error of `accept`, which usually means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -59,6 +63,8 @@ impl Listener {
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
+        // Each connection holds a clone of its network's entry.
+        let mut networks: HashMap<IpAddr, Arc<()>> = HashMap::new();
         let accept = async {
             loop {
                 let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
@@ -66,6 +72,13 @@ impl Listener {
                 };
                 match self.socket.accept().await {
                     Ok((stream, address)) => {
+                        networks.retain(|_, open| Arc::strong_count(open) > 1);
+                        let open = networks.entry(network(address.ip())).or_default().clone();
+                        // The map has one more.
+                        if Arc::strong_count(&open) > MAX_PER_NETWORK + 1 {
+                            tracing::debug!(%address, "too many connections");
+                            continue;
+                        }
                         let connection = Connection {
                             peer: Peer {
                                 address: address.ip(),
@@ -77,7 +90,7 @@ impl Listener {
                         let served = connection.serve(stream, self.tls.clone());
                         connections.spawn(async move {
                             served.await;
-                            drop(slot);
+                            drop((slot, open));
                         });
                     }
                     Err(error) => {

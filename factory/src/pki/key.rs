@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use p256::SecretKey;
 use p256::ecdsa::{SigningKey, VerifyingKey};
 use p256::elliptic_curve::Generate as _;
-use p256::pkcs8::LineEnding;
+use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use rustls::pki_types::{PrivateKeyDer, PrivateSec1KeyDer};
 use sha2::{Digest as _, Sha256};
 use x509_cert::Certificate;
@@ -13,7 +13,6 @@ use x509_cert::der::Encode as _;
 use x509_cert::der::asn1::{Any, BitString, ObjectIdentifier};
 use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use x509_cert::spki::SubjectPublicKeyInfo;
-use zeroize::Zeroizing;
 
 use crate::data_dir::files;
 use crate::error::Error;
@@ -43,7 +42,7 @@ pub(crate) struct Key(SecretKey);
 impl Key {
     /// Reads a key; `None` if there is no such file.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        let Some(pem) = files::read_if_present(path)?.map(Zeroizing::new) else {
+        let Some(pem) = files::read_private(path)? else {
             return Ok(None);
         };
         let key = std::str::from_utf8(&pem)
@@ -118,6 +117,12 @@ impl PublicKey {
     pub(super) fn info(&self) -> Result<SubjectPublicKeyInfo<Any, BitString>, Error> {
         SubjectPublicKeyInfo::from_key(&self.0)
             .map_err(|error| Error::Issue(x509_cert::builder::Error::PublicKey(error)))
+    }
+
+    /// `SubjectPublicKeyInfo` in PEM.
+    pub(crate) fn to_pem(self) -> Result<String, Error> {
+        let pem = self.0.to_public_key_pem(LineEnding::LF);
+        pem.map_err(|error| Error::Issue(x509_cert::builder::Error::PublicKey(error)))
     }
 
     /// SHA-256 of the DER `SubjectPublicKeyInfo`, in lower-case hex.

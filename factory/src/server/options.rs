@@ -11,6 +11,8 @@ use crate::site::{Host, is_identifier};
 pub struct ServeOptions {
     /// Directory of all state; created with mode 700 if it is missing.
     pub data_dir: PathBuf,
+    /// Whether a directory that exists and is empty becomes a factory.
+    pub init: bool,
     /// The factory's name: the OU of every certificate it issues.
     pub factory: String,
     /// Address of the registration API; port 0 takes a free one.
@@ -36,6 +38,7 @@ impl ServeOptions {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
             data_dir: data_dir.into(),
+            init: true,
             factory: factory.into(),
             api_listen: any_port,
             gateway_listen: any_port,

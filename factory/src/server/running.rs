@@ -40,7 +40,9 @@ pub(super) struct Running {
 impl Running {
     pub(super) async fn start(options: ServeOptions) -> Result<Self, Error> {
         let hosts = options.checked_hosts()?;
-        let locked = DataDir::new(options.data_dir).lock()?;
+        let data_dir = DataDir::new(options.data_dir);
+        data_dir.expect_factory(options.init)?;
+        let locked = data_dir.lock()?;
         let store = Store::create(&locked, &options.factory).await?;
         let pki = Pki::open(&locked, &options.factory, &hosts)?;
         let tuf_root = open_tuf_root(&locked)?;

@@ -24,6 +24,7 @@ pub struct Device {
     /// The board's type; unknown for a device that the gateway entered.
     pub hardware_id: Option<String>,
     /// Whether its certificate says businessCategory = `production`.
+    #[serde(rename = "is-prod")]
     pub production: bool,
     /// SHA-256 of its DER `SubjectPublicKeyInfo`, in lower-case hex.
     pub public_key_sha256: String,
@@ -168,6 +169,13 @@ impl Store {
             "SELECT {COLUMNS} FROM devices WHERE deleted_at IS NULL ORDER BY created_at, uuid"
         );
         Ok(sqlx::query_as(&query).fetch_all(&self.pool).await?)
+    }
+
+    /// A registered device.
+    pub(crate) async fn device(&self, uuid: &str) -> Result<Option<Device>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM devices WHERE uuid = $1 AND deleted_at IS NULL");
+        let query = sqlx::query_as(&query).bind(uuid);
+        Ok(query.fetch_optional(&self.pool).await?)
     }
 
     /// Deletes a device; its UUID is denied from now on.

@@ -12,8 +12,6 @@ use crate::time::{Timestamp, millis};
 
 /// How long a grant is remembered after its end, so that a late poll learns that it expired.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
-/// RFC 8628, 3.5: `slow_down` adds five seconds.
-const SLOWER_BY: Duration = Duration::from_secs(5);
 /// An access token is for the one registration that follows at once, and for its retries.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
@@ -32,17 +30,13 @@ pub(crate) struct NewGrant<'a> {
     pub(crate) device_code: &'a Secret,
     pub(crate) user_code: &'a str,
     pub(crate) client_id: &'a str,
-    /// Between two polls.
-    pub(crate) interval: Duration,
-    /// Until the codes end.
-    pub(crate) lifetime: Duration,
+    pub(crate) ends: Timestamp,
 }
 
 /// The answer to a poll (RFC 8628, 3.5).
 #[derive(Debug)]
 pub(crate) enum Poll {
     Pending,
-    SlowDown,
     Denied,
     Expired,
     /// The code is not known, of another client, or was used.
@@ -55,20 +49,10 @@ pub(crate) enum Poll {
 struct GrantRow {
     client_id: String,
     state: String,
-    /// In milliseconds.
-    poll_interval: i64,
-    next_poll_at: Timestamp,
     ends_at: Timestamp,
 }
 
 impl Store {
-    /// How many grants wait for a person.
-    pub(crate) async fn count_pending_grants(&self, now: Timestamp) -> Result<i64, Error> {
-        let query = "SELECT COUNT(*) FROM device_grants WHERE state = 'pending' AND ends_at > $1";
-        let query = sqlx::query_scalar(query).bind(now);
-        Ok(query.fetch_one(&self.pool).await?)
-    }
-
     /// Begins a grant and forgets old ones; false if the user code is taken.
     pub(crate) async fn begin_grant(
         &self,
@@ -83,14 +67,13 @@ impl Store {
             self.change(forgotten).await?;
         }
         let query = "INSERT INTO device_grants \
-             (digest, user_code, client_id, state, poll_interval, next_poll_at, ends_at) \
-             VALUES ($1, $2, $3, 'pending', $4, 0, $5) ON CONFLICT (user_code) DO NOTHING";
+             (digest, user_code, client_id, state, ends_at) \
+             VALUES ($1, $2, $3, 'pending', $4) ON CONFLICT (user_code) DO NOTHING";
         let query = sqlx::query(query)
             .bind(grant.device_code.digest())
             .bind(grant.user_code)
             .bind(grant.client_id)
-            .bind(millis(grant.interval))
-            .bind(now + grant.lifetime);
+            .bind(grant.ends);
         Ok(self.change(query).await? == 1)
     }
 
@@ -102,8 +85,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Poll, Error> {
         let digest = device_code.digest();
-        let query = "SELECT client_id, state, poll_interval, next_poll_at, ends_at \
-             FROM device_grants WHERE digest = $1";
+        let query = "SELECT client_id, state, ends_at FROM device_grants WHERE digest = $1";
         let query = sqlx::query_as(query).bind(&digest);
         let row: Option<GrantRow> = query.fetch_optional(&self.pool).await?;
         let Some(grant) = row.filter(|grant| grant.client_id == client_id) else {
@@ -114,30 +96,8 @@ impl Store {
             _ if grant.ends_at <= now => Ok(Poll::Expired),
             "denied" => Ok(Poll::Denied),
             "approved" => self.take_token(&digest, client_id, now).await,
-            _ => self.note_poll(&digest, &grant, now).await,
+            _ => Ok(Poll::Pending),
         }
-    }
-
-    async fn note_poll(
-        &self,
-        digest: &str,
-        grant: &GrantRow,
-        now: Timestamp,
-    ) -> Result<Poll, Error> {
-        let early = now < grant.next_poll_at;
-        let mut interval = Duration::from_millis(grant.poll_interval.unsigned_abs());
-        if early {
-            interval += SLOWER_BY;
-        }
-        sqlx::query(
-            "UPDATE device_grants SET poll_interval = $1, next_poll_at = $2 WHERE digest = $3",
-        )
-        .bind(millis(interval))
-        .bind(now + interval)
-        .bind(digest)
-        .execute(&self.pool)
-        .await?;
-        Ok(if early { Poll::SlowDown } else { Poll::Pending })
     }
 
     async fn take_token(
@@ -217,8 +177,7 @@ mod tests {
             device_code: &device_code,
             user_code,
             client_id: "uuid",
-            interval: Duration::from_secs(5),
-            lifetime: Duration::from_secs(900),
+            ends: at(900_000),
         };
         assert!(store.begin_grant(&grant, at(0)).await.unwrap());
         assert!(!store.begin_grant(&grant, at(0)).await.unwrap());
@@ -226,14 +185,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn polling_too_fast_slows_down_for_good() {
+    async fn a_grant_is_for_one_client_and_ends() {
         let (_dir, store) = store().await;
         let code = begin(&store, "A").await;
         let poll = async |now| store.poll_grant(&code, "uuid", at(now)).await.unwrap();
-        assert!(matches!(poll(0).await, Poll::Pending));
-        assert!(matches!(poll(4999).await, Poll::SlowDown));
-        assert!(matches!(poll(4999 + 9999).await, Poll::SlowDown));
-        assert!(matches!(poll(4999 + 9999 + 15_000).await, Poll::Pending));
+        assert!(matches!(poll(899_999).await, Poll::Pending));
         assert!(matches!(poll(900_000).await, Poll::Expired));
         let other = store.poll_grant(&code, "other", at(0)).await.unwrap();
         assert!(matches!(other, Poll::Invalid));

@@ -7,26 +7,38 @@ use crate::tool::Answer;
 pub(crate) struct Browser<'a> {
     site: &'a Site,
     jar: String,
+    address: &'a str,
     pub(crate) page: Answer,
 }
 
 impl<'a> Browser<'a> {
     pub(crate) fn open(site: &'a Site, path: &str) -> Self {
+        Self::open_from(site, "127.0.0.1", path)
+    }
+
+    /// A browser at another address.
+    pub(crate) fn open_from(site: &'a Site, address: &'a str, path: &str) -> Self {
         let jar = tempfile::NamedTempFile::new_in(site.dir.path()).unwrap();
         let jar = jar.into_temp_path().keep().unwrap().display().to_string();
         let page = Answer {
             status: 0,
             body: String::new(),
         };
-        let mut browser = Self { site, jar, page };
+        let mut browser = Self {
+            site,
+            jar,
+            address,
+            page,
+        };
         browser.go(path);
         browser
     }
 
     fn request(&mut self, path: &str, arguments: &[&str]) {
         let url = format!("{}{path}", self.site.server.urls().api);
-        let jar = ["-L", "-b", &self.jar, "-c", &self.jar, &url];
-        self.page = self.site.api(&[&jar, arguments].concat());
+        let from = ["--interface", self.address, "-L", &url];
+        let jar = ["-b", &self.jar, "-c", &self.jar];
+        self.page = self.site.api(&[&from, &jar[..], arguments].concat());
     }
 
     pub(crate) fn go(&mut self, path: &str) {

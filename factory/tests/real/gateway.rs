@@ -5,6 +5,8 @@ use lmp_factory::Device;
 use crate::site::Site;
 use crate::tool::{csr, openssl, output, run};
 
+const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
+
 /// A device that the online CA's key certifies without the API, as a local CA does on a line.
 fn certify_offline(site: &Site, uuid: &str, factory: &str, usage: &str) {
     let subject = format!("/CN={uuid}/OU={factory}");
@@ -29,18 +31,35 @@ fn a_registered_device_is_served() {
     let root = site.check_in("device-1", "/repo/1.root.json", &[]);
     assert_eq!(root.status, 200);
     assert_eq!(root.json()["signed"]["_type"], "Root");
-    let device = site.check_in("device-1", "/device", &[]).json();
-    assert_eq!(device["uuid"], "device-1");
-    assert_eq!(device["hardware-id"], "raspberrypi4-64");
+    let device = site
+        .check_in("device-1", "/device", &["-H", "x-ats-tags: main"])
+        .json();
+    for (field, value) in [
+        ("uuid", "device-1"),
+        ("name", "board device-1"),
+        ("tag", "main"),
+        ("group_name", "lab"),
+        ("docker_apps", ""),
+        ("target_name", ""),
+        ("ostree_hash", ""),
+        ("update_name", ""),
+    ] {
+        assert_eq!(device[field], value, "{field} in {device}");
+    }
+    for field in ["created_at", "last_seen"] {
+        assert!(device[field].as_str().unwrap().ends_with('Z'), "{device}");
+    }
+    let key = site.path("device-1.key").display().to_string();
+    assert_eq!(device["pubkey"], openssl(&format!("ec -in {key} -pubout")));
     let config = site.check_in("device-1", "/config", &[]);
     assert_eq!((config.status, config.body.as_str()), (204, ""));
-    for path in [
-        "/system_info",
-        "/system_info/network",
-        "/system_info/config",
+    for (path, body) in [
+        ("/system_info", "{\"a\":1}"),
+        ("/system_info/network", "{}"),
+        ("/system_info/config", "[tls]\nserver = \"x\"\n"),
     ] {
-        let put = ["-X", "PUT", "-d", "{\"a\":1}"];
-        assert_eq!(site.check_in("device-1", path, &put).status, 200);
+        let put = ["-X", "PUT", "-d", body];
+        assert_eq!(site.check_in("device-1", path, &put).status, 200, "{path}");
     }
     let status = |path, more: &[&str]| site.check_in("device-1", path, more).status;
     assert_eq!(status("/events", &["-d", "[]"]), 200);
@@ -68,17 +87,29 @@ fn one_connection_serves_many_requests() {
 #[test]
 fn an_unknown_device_is_registered_by_its_first_request() {
     let site = Site::new();
-    certify_offline(&site, "device-2", "acme", "clientAuth");
+    certify_offline(&site, UUID, "acme", "clientAuth");
     assert!(site.server.devices().unwrap().is_empty());
-    let root = site.check_in("device-2", "/repo/1.root.json", &[]);
+    let root = site.check_in(UUID, "/repo/1.root.json", &[]);
     assert_eq!(root.status, 200);
     let devices = site.server.devices().unwrap();
     assert_eq!(devices.len(), 1);
     let Device { uuid, factory, .. } = &devices[0];
-    assert_eq!([uuid, factory], ["device-2", "acme"]);
-    let device = site.check_in("device-2", "/device", &[]).json();
-    assert_eq!(device["name"], "device-2");
+    assert_eq!([uuid, factory], [UUID, "acme"]);
+    let device = site.check_in(UUID, "/device", &[]).json();
+    assert_eq!(device["name"], UUID);
     assert_eq!(site.server.devices().unwrap().len(), 1);
+}
+
+#[test]
+fn only_a_uuid_in_lower_case_is_entered() {
+    let site = Site::new();
+    let capitals = UUID.to_uppercase();
+    for name in [&capitals, "device-3", &UUID.replace('-', "_"), "a\u{202e}b"] {
+        certify_offline(&site, name, "acme", "clientAuth");
+        let refused = site.check_in(name, "/config", &[]);
+        assert_eq!(refused.status, 403, "{name}: {refused:?}");
+    }
+    assert!(site.server.devices().unwrap().is_empty());
 }
 
 #[test]

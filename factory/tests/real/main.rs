@@ -2,6 +2,7 @@
 //! A missing tool fails the run.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+mod abuse;
 mod browser;
 mod gateway;
 mod oauth;

@@ -2,62 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use lmp_factory::Password;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::site::Site;
-use crate::tool::{Answer, bearer};
-
-const PASSWORD: &str = "correct horse";
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-
-/// A site with the operator `ann`.
-fn site() -> Site {
-    let site = Site::new();
-    let password = Password::new(PASSWORD.into());
-    site.server.add_operator("ann", &password).unwrap();
-    site
-}
-
-fn post_form(site: &Site, url: &str, fields: &[(&str, &str)]) -> Answer {
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    let mut arguments = vec![url];
-    for field in &fields {
-        arguments.extend(["--data-urlencode", field]);
-    }
-    site.api(&arguments)
-}
-
-fn ask(site: &Site, uuid: &str) -> Value {
-    let url = format!("{}/authorization/device/", site.server.urls().oauth);
-    let fields = [("client_id", uuid), ("scope", "acme:devices:create")];
-    let answer = post_form(site, &url, &fields);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
-}
-
-fn poll_as(site: &Site, codes: &Value, uuid: &str) -> Answer {
-    let url = format!("{}/token/", site.server.urls().oauth);
-    let code = codes["device_code"].as_str().unwrap();
-    let fields = [
-        ("grant_type", GRANT),
-        ("device_code", code),
-        ("client_id", uuid),
-        ("scope", "acme:devices:create"),
-    ];
-    post_form(site, &url, &fields)
-}
-
-/// The error of a poll.
-fn refused(site: &Site, codes: &Value, uuid: &str) -> String {
-    let answer = poll_as(site, codes, uuid);
-    assert_eq!(answer.status, 400, "{answer:?}");
-    answer.json()["error"].as_str().unwrap().into()
-}
+use crate::site::{GRANT, PASSWORD, Site};
+use crate::tool::bearer;
 
 fn user_code(codes: &Value) -> &str {
     codes["user_code"].as_str().unwrap()
@@ -65,14 +14,14 @@ fn user_code(codes: &Value) -> &str {
 
 #[test]
 fn an_approved_device_registers_and_its_token_does_nothing_else() {
-    let site = site();
-    let codes = ask(&site, "device-1");
-    assert_eq!([&codes["interval"], &codes["expires_in"]], [5, 900]);
+    let site = Site::with_operator();
+    let codes = site.ask("device-1");
+    assert_eq!([&codes["interval"], &codes["expires_in"]], [0, 900]);
     let page = codes["verification_uri"].as_str().unwrap();
     assert_eq!(page, format!("{}/activate/", site.server.urls().api));
     let complete = codes["verification_uri_complete"].as_str().unwrap();
     assert_eq!(complete, format!("{page}?user_code={}", user_code(&codes)));
-    assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+    assert_eq!(site.refused(&codes, "device-1"), "authorization_pending");
 
     let path = complete.strip_prefix(&site.server.urls().api).unwrap();
     let mut browser = Browser::open(&site, path);
@@ -94,13 +43,13 @@ fn an_approved_device_registers_and_its_token_does_nothing_else() {
     browser.send("/activate/decide", &decision);
     browser.shows(200, "The device is approved");
 
-    let answer = poll_as(&site, &codes, "device-1");
+    let answer = site.poll(&codes, "device-1");
     assert_eq!(answer.status, 200, "{answer:?}");
     let granted = answer.json();
     assert_eq!(granted["token_type"], "Bearer");
     assert_eq!(granted["scope"], "acme:devices:create");
     assert!(granted["expires_in"].as_i64().unwrap() <= 900);
-    assert_eq!(refused(&site, &codes, "device-1"), "invalid_grant");
+    assert_eq!(site.refused(&codes, "device-1"), "invalid_grant");
 
     let header = bearer(granted["access_token"].as_str().unwrap());
     let other = site.post_as(&header, &site.body("device-2").to_string());
@@ -114,15 +63,15 @@ fn an_approved_device_registers_and_its_token_does_nothing_else() {
     assert_eq!(site.server.devices().unwrap().len(), 1);
 
     // The next time that it asks, its name is known.
-    let again = ask(&site, "device-1");
+    let again = site.ask("device-1");
     browser.go(&format!("/activate/?user_code={}", user_code(&again)));
     browser.shows(200, "board device-1");
 }
 
 #[test]
 fn a_denied_device_learns_it() {
-    let site = site();
-    let codes = ask(&site, "device-1");
+    let site = Site::with_operator();
+    let codes = site.ask("device-1");
     let mut browser = Browser::open(&site, "/activate/");
     browser.login(PASSWORD, "");
     browser.shows(200, "Which code does the device show?");
@@ -132,10 +81,10 @@ fn a_denied_device_learns_it() {
     let decision = [("user_code", user_code(&codes)), ("decision", "deny")];
     browser.send("/activate/decide", &decision);
     browser.shows(200, "The device is denied");
-    assert_eq!(refused(&site, &codes, "device-1"), "access_denied");
+    assert_eq!(site.refused(&codes, "device-1"), "access_denied");
     browser.send("/activate/decide", &[decision[0], ("decision", "approve")]);
     browser.shows(404, "No device waits with this code");
-    assert_eq!(refused(&site, &codes, "device-1"), "access_denied");
+    assert_eq!(site.refused(&codes, "device-1"), "access_denied");
 
     browser.send("/activate/logout", &[]);
     browser.shows(200, "Sign in to approve");
@@ -143,10 +92,10 @@ fn a_denied_device_learns_it() {
 
 #[test]
 fn a_deleted_device_is_told_to_the_person() {
-    let site = site();
+    let site = Site::with_operator();
     site.register("device-1");
     site.server.delete_device("device-1").unwrap();
-    let codes = ask(&site, "device-1");
+    let codes = site.ask("device-1");
     let mut browser = Browser::open(&site, "/activate/");
     browser.login(PASSWORD, user_code(&codes));
     browser.shows(200, "This device was deleted from the factory.");
@@ -155,12 +104,13 @@ fn a_deleted_device_is_told_to_the_person() {
 #[test]
 fn polling_too_fast_and_too_late() {
     let site = Site::with(|options| options.oauth_expires_seconds = 2);
-    let codes = ask(&site, "device-1");
+    let codes = site.ask("device-1");
+    assert_eq!([&codes["interval"], &codes["expires_in"]], [5, 2]);
     let began = Instant::now();
-    assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
-    assert_eq!(refused(&site, &codes, "device-1"), "slow_down");
+    assert_eq!(site.refused(&codes, "device-1"), "authorization_pending");
+    assert_eq!(site.refused(&codes, "device-1"), "slow_down");
     loop {
-        match refused(&site, &codes, "device-1").as_str() {
+        match site.refused(&codes, "device-1").as_str() {
             "slow_down" => assert!(began.elapsed() < Duration::from_secs(60)),
             "expired_token" => break,
             other => panic!("{other}"),
@@ -172,22 +122,22 @@ fn polling_too_fast_and_too_late() {
 #[test]
 fn a_device_that_keeps_its_interval_is_not_slowed_down() {
     let site = Site::with(|options| options.oauth_interval_seconds = 0);
-    let codes = ask(&site, "device-1");
+    let codes = site.ask("device-1");
     for _ in 0..5 {
-        assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+        assert_eq!(site.refused(&codes, "device-1"), "authorization_pending");
     }
     site.server.decide(user_code(&codes), true).unwrap();
-    assert_eq!(poll_as(&site, &codes, "device-1").status, 200);
+    assert_eq!(site.poll(&codes, "device-1").status, 200);
     assert!(site.server.decide(user_code(&codes), true).is_err());
 }
 
 #[test]
 fn wrong_requests_have_their_error() {
     let site = Site::new();
-    let codes = ask(&site, "device-1");
-    assert_eq!(refused(&site, &codes, "device-2"), "invalid_grant");
+    let codes = site.ask("device-1");
+    assert_eq!(site.refused(&codes, "device-2"), "invalid_grant");
     let unknown = json!({ "device_code": "unknown" });
-    assert_eq!(refused(&site, &unknown, "device-1"), "invalid_grant");
+    assert_eq!(site.refused(&unknown, "device-1"), "invalid_grant");
 
     let oauth = &site.server.urls().oauth;
     let authorize = format!("{oauth}/authorization/device/");
@@ -210,7 +160,7 @@ fn wrong_requests_have_their_error() {
         (&token, &[("grant_type", GRANT)], "invalid_request"),
         (&token, &[("client_id", "a")], "invalid_request"),
     ] {
-        let answer = post_form(&site, url, fields);
+        let answer = site.post_form(url, fields);
         assert_eq!(answer.status, 400, "{answer:?}");
         let body = answer.json();
         assert_eq!(body["error"], error, "{fields:?}");
@@ -225,10 +175,10 @@ fn wrong_requests_have_their_error() {
 #[test]
 fn one_of_many_polls_at_once_gets_the_token() {
     let site = Site::with(|options| options.oauth_interval_seconds = 0);
-    let codes = ask(&site, "device-1");
+    let codes = site.ask("device-1");
     site.server.decide(user_code(&codes), true).unwrap();
     let statuses: Vec<_> = std::thread::scope(|scope| {
-        let poll = || poll_as(&site, &codes, "device-1").status;
+        let poll = || site.poll(&codes, "device-1").status;
         let polls: Vec<_> = (0..6).map(|_| scope.spawn(poll)).collect();
         polls.into_iter().map(|poll| poll.join().unwrap()).collect()
     });
@@ -238,8 +188,8 @@ fn one_of_many_polls_at_once_gets_the_token() {
 
 #[test]
 fn a_foreign_form_is_refused() {
-    let site = site();
-    let codes = ask(&site, "device-1");
+    let site = Site::with_operator();
+    let codes = site.ask("device-1");
     let mut browser = Browser::open(&site, "/activate/");
     browser.login(PASSWORD, "");
     browser.shows(200, "Signed in as ann");
@@ -251,7 +201,7 @@ fn a_foreign_form_is_refused() {
     browser.shows(403, "This form is out of date");
     browser.send("/activate/decide", &decision);
     browser.shows(403, "This form is out of date");
-    assert_eq!(refused(&site, &codes, "device-1"), "authorization_pending");
+    assert_eq!(site.refused(&codes, "device-1"), "authorization_pending");
     // Without a session, the right token of an anonymous visitor decides nothing either.
     let mut anonymous = Browser::open(&site, "/activate/");
     anonymous.send("/activate/decide", &decision);
@@ -263,7 +213,7 @@ fn a_foreign_form_is_refused() {
 
 #[test]
 fn pages_keep_to_themselves() {
-    let site = site();
+    let site = Site::with_operator();
     let url = format!("{}/activate/", site.server.urls().api);
     let headers = site.api(&["-D", "-", "-o", "/dev/null", &url]);
     let headers = headers.body.to_lowercase();
@@ -275,7 +225,7 @@ fn pages_keep_to_themselves() {
         "x-content-type-options: nosniff",
         "referrer-policy: no-referrer",
         "set-cookie: activate=",
-        "path=/activate; max-age=3600; httponly; samesite=strict; secure",
+        "path=/activate; max-age=3600; httponly; samesite=lax; secure",
     ] {
         assert!(headers.contains(header), "no {header} in {headers}");
     }
@@ -286,7 +236,7 @@ fn pages_keep_to_themselves() {
 
 #[test]
 fn guessing_a_password_ends_soon() {
-    let site = site();
+    let site = Site::with_operator();
     let mut browser = Browser::open(&site, "/activate/");
     for _ in 0..10 {
         browser.login("wrong horse", "");
@@ -303,7 +253,7 @@ fn guessing_a_password_ends_soon() {
 
 #[test]
 fn guessing_codes_ends_soon() {
-    let site = site();
+    let site = Site::with_operator();
     let mut browser = Browser::open(&site, "/activate/");
     browser.login(PASSWORD, "");
     for _ in 0..20 {

@@ -1,7 +1,9 @@
 //! The program: its output, its signals, its commands beside a running server.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -13,9 +15,10 @@ use crate::tool::{curl, output, run};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lmp-factory");
 const SERVE: &str = "serve --listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0";
 
-/// The program with a line of arguments and a data directory, of which none has a space.
+/// The program with a line of arguments and a data directory, of which none has a space; it must end.
 fn command(line: &str, data: &str) -> Output {
-    output(PROGRAM, format!("{line} --data-dir {data}").split(' '))
+    let line = format!("60 {PROGRAM} {line} --data-dir {data}");
+    output("timeout", line.split(' '))
 }
 
 /// Standard output of a command that must succeed.
@@ -26,30 +29,32 @@ fn succeed(line: &str, data: &str) -> String {
 }
 
 /// A served factory in a process of its own, killed when the test fails.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     output: BufReader<ChildStdout>,
     facts: Value,
 }
 
 impl Served {
-    fn start(data_dir: &Path) -> Self {
-        Self::start_with(data_dir, &[])
+    pub(crate) fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, |command| command)
     }
 
-    fn start_with(data_dir: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(
-                SERVE
-                    .split(' ')
-                    .chain(["--factory", "acme", "--json", "--data-dir"]),
-            )
-            .arg(data_dir)
-            .args(more)
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    /// Over plain HTTP.
+    pub(crate) fn plain(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, |command| command.arg("--http"))
+    }
+
+    pub(crate) fn start_with(
+        data_dir: &Path,
+        adjust: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(SERVE.split(' '));
+        command.args(["--init", "--factory", "acme", "--json", "--data-dir"]);
+        command.arg(data_dir).env("RUST_LOG", "error");
+        adjust(&mut command).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
@@ -61,11 +66,11 @@ impl Served {
         }
     }
 
-    fn fact(&self, name: &str) -> &str {
+    pub(crate) fn fact(&self, name: &str) -> &str {
         self.facts[name].as_str().unwrap()
     }
 
-    fn connect(&self, fact: &str) -> TcpStream {
+    pub(crate) fn connect(&self, fact: &str) -> TcpStream {
         let port = self.fact(fact).rsplit(':').next().unwrap();
         TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap()
     }
@@ -150,14 +155,19 @@ fn commands_work_beside_the_server() {
 
     let csr = crate::tool::csr(dir.path(), "device-1", "/CN=device-1/OU=acme");
     let body = json!({
-        "uuid": "device-1", "csr": csr, "hardware-id": "rpi", "sota-config-dir": "/var/sota"
+        "uuid": "device-1", "name": "a\u{202e}b", "csr": csr, "hardware-id": "rpi",
+        "sota-config-dir": "/var/sota"
     });
     let posted = curl(&["--cacert", ca, "-H", &header, "-d", &body.to_string(), api]);
     assert_eq!(posted.status, 201, "{posted:?}");
 
     let list = || -> Value { serde_json::from_str(&succeed("device list --json", data)).unwrap() };
     assert_eq!(list()[0]["uuid"], "device-1");
-    assert!(succeed("device list", data).contains("device-1"));
+    let table = "UUID      NAME        HARDWARE  GROUP  PRODUCTION\n\
+                 device-1  a\\u{202e}b  rpi       -      -\n";
+    assert_eq!(succeed("device list", data), table);
+    let page = succeed("device list --limit 0", data);
+    assert!(page.ends_with("1 more; see --limit\n"), "{page}");
     succeed("device delete device-1", data);
     assert_eq!(list(), json!([]));
     let gone = command("device delete device-1", data);
@@ -177,19 +187,28 @@ fn refusals_name_their_reason() {
         assert!(text.contains(reason), "{line}: {text}");
     };
     refused("device list", 78, "there is no factory");
+    let serve = format!("{SERVE} --factory acme");
+    refused(&serve, 78, "is empty; to make a factory in it, add --init");
+    std::fs::write(dir.path().join("other"), "").unwrap();
+    let init = format!("{serve} --init");
+    refused(&init, 78, "holds other files, and no factory");
+    std::fs::remove_file(dir.path().join("other")).unwrap();
     refused(&format!("{SERVE} --factory a/b"), 64, "not a factory name");
     let http = "serve --listen 0.0.0.0:0 --http --factory acme";
     refused(http, 64, "loopback");
 
     let served = Served::start(dir.path());
-    refused(
-        &format!("{SERVE} --factory acme"),
-        75,
-        "another lmp-factory",
-    );
+    refused(&serve, 75, "another lmp-factory");
     served.end("-TERM");
     let other = format!("{SERVE} --factory other");
     refused(&other, 78, "holds the factory 'acme'");
+    for key in ["pki/online-ca.key", "pki/factory_ca.key"] {
+        let key = dir.path().join(key);
+        let mode = |mode| std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        refused(&serve, 78, "others may read it; chmod 400");
+        mode(0o600);
+    }
 }
 
 #[test]
@@ -243,7 +262,7 @@ fn exchange(connection: &mut BufReader<TcpStream>, request: &str) -> (String, St
 #[test]
 fn long_names_of_refused_logins_are_not_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let served = Served::start_with(dir.path(), &["--http"]);
+    let served = Served::plain(dir.path());
     let mut connection = BufReader::new(served.connect("api"));
     let page = "GET /activate/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let (head, page) = exchange(&mut connection, page);

@@ -125,6 +125,11 @@ fn only_a_token_opens_the_api() {
     assert_eq!(site.api(&["-I", "-H", &bearer, &url]).status, 200);
     let listed = site.api(&["-H", &site.token_header(), &url]).json();
     assert_eq!(listed["devices"][0]["uuid"], "device-1");
+    assert_eq!(listed["devices"][0]["is-prod"], false);
+    let one = |uuid| site.api(&["-H", &site.token_header(), &format!("{url}{uuid}/")]);
+    assert_eq!(one("device-1").json(), listed["devices"][0]);
+    assert_eq!(one("device-2").status, 404);
+    assert_eq!(site.api(&[&format!("{url}device-1/")]).status, 401);
 }
 
 #[test]

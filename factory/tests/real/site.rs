@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use lmp_factory::ServeOptions;
 use lmp_factory::blocking::{Server, start};
+use lmp_factory::{Password, ServeOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::tool::{Answer, csr, curl};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 pub(crate) struct Site {
     // Dropped in this order: the server stops before its directory goes.
@@ -26,6 +29,14 @@ impl Site {
         adjust(&mut options);
         let server = start(options).unwrap();
         Self { server, dir }
+    }
+
+    /// A site with the operator `ann`, where devices need not wait between polls.
+    pub(crate) fn with_operator() -> Self {
+        let site = Self::with(|options| options.oauth_interval_seconds = 0);
+        let password = Password::new(PASSWORD.into());
+        site.server.add_operator("ann", &password).unwrap();
+        site
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -49,6 +60,7 @@ impl Site {
             "sota-config-dir": "/var/sota",
             "hardware-id": "raspberrypi4-64",
             "name": format!("board {uuid}"),
+            "group": "lab",
             "uuid": uuid,
             "csr": csr(self.dir.path(), uuid, &subject),
             "overrides": { "pacman": { "type": "\"ostree+compose_apps\"", "tags": "\"main\"" } },
@@ -95,5 +107,45 @@ impl Site {
             device = self.path(uuid).display()
         );
         curl(&[&files.split(' ').collect::<Vec<_>>(), arguments].concat())
+    }
+
+    pub(crate) fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let mut arguments = vec![url];
+        for field in &fields {
+            arguments.extend(["--data-urlencode", field]);
+        }
+        self.api(&arguments)
+    }
+
+    /// The codes for a device that asks to be approved.
+    pub(crate) fn ask(&self, uuid: &str) -> Value {
+        let url = format!("{}/authorization/device/", self.server.urls().oauth);
+        let fields = [("client_id", uuid), ("scope", "acme:devices:create")];
+        let answer = self.post_form(&url, &fields);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    pub(crate) fn poll(&self, codes: &Value, uuid: &str) -> Answer {
+        let url = format!("{}/token/", self.server.urls().oauth);
+        let code = codes["device_code"].as_str().unwrap();
+        let fields = [
+            ("grant_type", GRANT),
+            ("device_code", code),
+            ("client_id", uuid),
+            ("scope", "acme:devices:create"),
+        ];
+        self.post_form(&url, &fields)
+    }
+
+    /// The error of a poll.
+    pub(crate) fn refused(&self, codes: &Value, uuid: &str) -> String {
+        let answer = self.poll(codes, uuid);
+        assert_eq!(answer.status, 400, "{answer:?}");
+        answer.json()["error"].as_str().unwrap().into()
     }
 }
