@@ -1,7 +1,6 @@
 //! The API port: `/ota/devices/`, and the paths of `approval`. It must never decide what a registration
 //! is worth; `registration` does.
 
-mod caller;
 mod devices;
 
 use std::sync::Arc;

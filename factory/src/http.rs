@@ -1,5 +1,7 @@
-//! HTTP for whoever answers: connections, replies and limits. It must never know a path that is served.
+//! HTTP for whoever answers: connections, replies, limits, and who is calling. It must never know a path
+//! that is served.
 
+pub(crate) mod caller;
 pub(crate) mod listener;
 pub(crate) mod reply;
 pub(crate) mod throttle;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use axum::extract::FromRef;
 use serde::Serialize;
 
 use super::sota_toml::render;
@@ -55,6 +56,13 @@ pub(crate) struct Registrar {
     ca: Ca,
     ca_pem: String,
     root_pem: String,
+}
+
+/// Who may call is known by the store.
+impl FromRef<Arc<Registrar>> for Store {
+    fn from_ref(registrar: &Arc<Registrar>) -> Self {
+        registrar.store.clone()
+    }
 }
 
 impl Registrar {

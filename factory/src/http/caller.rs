@@ -2,9 +2,8 @@
 //! in base64 once more.
 
 use std::fmt;
-use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,9 +11,9 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::http::reply::Reply;
-use crate::registration::Registrar;
+use super::reply::Reply;
 use crate::secret::Secret;
+use crate::store::Store;
 use crate::time::Timestamp;
 
 const API_TOKEN: &str = "OSF-TOKEN";
@@ -26,55 +25,65 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Somebody with a valid token.
 #[derive(Debug)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     /// With an API token, by the name that it was created with.
     ApiToken { name: String },
     /// A device that a person approved. Its access token is for one UUID and to register only.
     Device { uuid: String },
 }
 
-impl FromRequestParts<Arc<Registrar>> for Caller {
+impl<S> FromRequestParts<S> for Caller
+where
+    Store: FromRef<S>,
+    S: Sync,
+{
     type Rejection = Reply;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        registrar: &Arc<Registrar>,
-    ) -> Result<Self, Reply> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Reply> {
         let denied = || Reply::message(StatusCode::UNAUTHORIZED, "a valid API token is needed");
+        let store = Store::from_ref(state);
         let token = presented(&parts.headers).ok_or_else(denied)?;
-        if let Some(name) = registrar.store.token_name(&token).await? {
+        if let Some(name) = store.token_name(&token).await? {
             return Ok(Self::ApiToken { name });
         }
-        let client = registrar
-            .store
-            .access_token_client(&token, Timestamp::now());
-        let client = client.await?;
+        let client = store.access_token_client(&token, Timestamp::now()).await?;
         client.map(|uuid| Self::Device { uuid }).ok_or_else(denied)
     }
 }
 
 impl Caller {
     /// Whether the caller may register a UUID.
-    pub(super) fn may_register(&self, wanted: &str) -> Result<(), Reply> {
+    pub(crate) fn may_register(&self, wanted: &str) -> Result<(), Reply> {
         match self {
-            Self::Device { uuid } if uuid != wanted => {
-                Err(forbidden("this token is for another device"))
-            }
+            Self::Device { uuid } if uuid != wanted => Err(Reply::message(
+                StatusCode::FORBIDDEN,
+                "this token is for another device",
+            )),
             Self::Device { .. } | Self::ApiToken { .. } => Ok(()),
-        }
-    }
-
-    /// Whether the caller may list devices: whoever has an API token.
-    pub(super) fn may_list(&self) -> Result<(), Reply> {
-        match self {
-            Self::ApiToken { .. } => Ok(()),
-            Self::Device { .. } => Err(forbidden("this token cannot list devices")),
         }
     }
 }
 
-fn forbidden(why: &str) -> Reply {
-    Reply::message(StatusCode::FORBIDDEN, why)
+/// Somebody who may list devices: whoever has an API token.
+#[derive(Debug)]
+pub(crate) struct Lister;
+
+impl<S> FromRequestParts<S> for Lister
+where
+    Store: FromRef<S>,
+    S: Sync,
+{
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Reply> {
+        match Caller::from_request_parts(parts, state).await? {
+            Caller::ApiToken { .. } => Ok(Self),
+            Caller::Device { .. } => Err(Reply::message(
+                StatusCode::FORBIDDEN,
+                "this token cannot list devices",
+            )),
+        }
+    }
 }
 
 /// Fit for a log.
