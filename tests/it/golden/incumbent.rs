@@ -250,6 +250,7 @@ fn reachable_server() -> ScriptedServer {
 
 /// Key and certificate are on the token, and the configuration says so, for either way to name it.
 #[test]
+#[cfg_attr(not(feature = "pkcs11"), ignore = "has no token")]
 fn a_token_means_what_it_meant() {
     let no_files = json!({ "tls_pkey_path": "", "tls_clientcert_path": "" });
     let patch = json!({ "overrides": {
