@@ -18,6 +18,7 @@ mod failure;
 mod proxy;
 mod retry_after;
 mod timing;
+mod tls;
 mod trust;
 mod verifier;
 
@@ -26,7 +27,8 @@ use timing::Turn;
 
 pub(crate) use failure::{NoAnswer, TlsFailure, shown};
 pub(crate) use timing::Timeouts;
-pub(crate) use trust::{ClientIdentity, Trust};
+pub(crate) use tls::ClientIdentity;
+pub(crate) use trust::Trust;
 
 /// A request.
 #[derive(Debug)]
@@ -85,7 +87,7 @@ impl Client {
         let proxies = Proxies::of_environment();
         let may_speak_tls = urls.iter().any(|url| url.scheme() == "https") || proxies.speak_tls();
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(trust::configure(may_speak_tls, trust, identity)?)
+            .tls_backend_preconfigured(tls::configure(may_speak_tls, trust, identity)?)
             .no_proxy();
         let connections = proxies
             .rules()
