@@ -14,4 +14,4 @@ mod upgrade;
 pub(crate) use database::Store;
 pub use devices::Device;
 pub(crate) use devices::{Entry, Issued, KnownName, Standing};
-pub(crate) use grants::{NewGrant, PendingGrant, Poll};
+pub(crate) use grants::{PendingGrant, Poll};

@@ -18,7 +18,7 @@ use crate::http::listener::Peer;
 use crate::http::throttle::network;
 use crate::secret::Secret;
 use crate::site::is_identifier;
-use crate::store::{NewGrant, Poll};
+use crate::store::Poll;
 use crate::time::Timestamp;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -65,17 +65,12 @@ pub(super) async fn authorize(
         return Err(Refusal::busy());
     }
 
+    let store = &approval.store;
     let mut user_code = new_user_code()?;
-    loop {
-        let grant = NewGrant {
-            device_code: &device_code,
-            user_code: &user_code,
-            client_id: &client_id,
-            ends,
-        };
-        if approval.store.begin_grant(&grant, now).await? {
-            break;
-        }
+    while !store
+        .begin_grant(&device_code, &user_code, &client_id, ends, now)
+        .await?
+    {
         // One of 25 thousand million was taken.
         user_code = new_user_code()?;
     }
@@ -105,20 +100,14 @@ pub(super) async fn token(
     form: Result<Form<TokenForm>, FormRejection>,
 ) -> Result<Response, Refusal> {
     let Form(form) = form.map_err(Refusal::form)?;
-    let TokenForm {
-        grant_type,
-        device_code,
-        client_id,
-        scope,
-    } = form;
-    if grant_type != DEVICE_GRANT {
+    if form.grant_type != DEVICE_GRANT {
         let why = "only the device grant is served";
         return Err(Refusal::new("unsupported_grant_type", why));
     }
-    let (Some(device_code), Some(client_id)) = (device_code, client_id) else {
+    let (Some(device_code), Some(client_id)) = (form.device_code, form.client_id) else {
         return Err(Refusal::request("device_code and client_id are needed"));
     };
-    if let Some(scope) = &scope {
+    if let Some(scope) = &form.scope {
         approval.check_scope(scope)?;
     }
     let device_code = Secret::presented(device_code);

@@ -108,17 +108,10 @@ pub(super) fn devices(devices: &[Device], limit: Option<usize>, as_json: bool) {
 
 /// Text of a device, with what would move or hide other text on a terminal written out.
 fn shown(text: &str) -> String {
-    let harmless = |c: char| {
-        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        !turns && !c.is_control()
+    const TURNS: &str = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+    let written = |c: char| match c {
+        c if c.is_control() || TURNS.contains(c) => c.escape_unicode().to_string(),
+        c => c.to_string(),
     };
-    let mut shown = String::new();
-    for c in text.chars() {
-        if harmless(c) {
-            shown.push(c);
-        } else {
-            shown.extend(c.escape_unicode());
-        }
-    }
-    shown
+    text.chars().map(written).collect()
 }

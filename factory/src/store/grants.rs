@@ -24,15 +24,6 @@ pub(crate) struct PendingGrant {
     pub(crate) user_code: String,
 }
 
-/// A grant to begin.
-#[derive(Debug)]
-pub(crate) struct NewGrant<'a> {
-    pub(crate) device_code: &'a Secret,
-    pub(crate) user_code: &'a str,
-    pub(crate) client_id: &'a str,
-    pub(crate) ends: Timestamp,
-}
-
 /// The answer to a poll (RFC 8628, 3.5).
 #[derive(Debug)]
 pub(crate) enum Poll {
@@ -56,7 +47,10 @@ impl Store {
     /// Begins a grant and forgets old ones; false if the user code is taken.
     pub(crate) async fn begin_grant(
         &self,
-        grant: &NewGrant<'_>,
+        device_code: &Secret,
+        user_code: &str,
+        client_id: &str,
+        ends: Timestamp,
         now: Timestamp,
     ) -> Result<bool, Error> {
         for query in [
@@ -70,10 +64,10 @@ impl Store {
              (digest, user_code, client_id, state, ends_at) \
              VALUES ($1, $2, $3, 'pending', $4) ON CONFLICT (user_code) DO NOTHING";
         let query = sqlx::query(query)
-            .bind(grant.device_code.digest())
-            .bind(grant.user_code)
-            .bind(grant.client_id)
-            .bind(grant.ends);
+            .bind(device_code.digest())
+            .bind(user_code)
+            .bind(client_id)
+            .bind(ends);
         Ok(self.change(query).await? == 1)
     }
 
@@ -173,14 +167,9 @@ mod tests {
 
     async fn begin(store: &Store, user_code: &str) -> Secret {
         let device_code = Secret::generate().unwrap();
-        let grant = NewGrant {
-            device_code: &device_code,
-            user_code,
-            client_id: "uuid",
-            ends: at(900_000),
-        };
-        assert!(store.begin_grant(&grant, at(0)).await.unwrap());
-        assert!(!store.begin_grant(&grant, at(0)).await.unwrap());
+        let begin = || store.begin_grant(&device_code, user_code, "uuid", at(900_000), at(0));
+        assert!(begin().await.unwrap());
+        assert!(!begin().await.unwrap());
         device_code
     }
 
