@@ -1,7 +1,8 @@
 //! Killed at every system call: what is left must be whole, and the next run must end it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::path::Path;
 
 use nix::libc;
 use nix::sys::signal::Signal;
@@ -59,11 +60,13 @@ pub(crate) fn is_of_interest(number: libc::c_long) -> bool {
 
 /// Whether a call opens the directory of the registration.
 pub(crate) fn opens_sota(call: &Call) -> bool {
-    match call.number {
-        libc::SYS_open => call.text(0) == SOTA,
-        libc::SYS_openat => call.text(1) == SOTA,
-        _ => false,
-    }
+    let path = match call.number {
+        libc::SYS_open => call.text(0),
+        libc::SYS_openat => call.text(1),
+        _ => return false,
+    };
+    // The agent makes it absolute.
+    Path::new(&path).file_name() == Some(OsStr::new(SOTA))
 }
 
 impl Watch for Killer {

@@ -2,8 +2,7 @@
 //! and a run on it must keep the promise.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt::Write as _;
 
 use crate::disk::{Recorder, Step, Tree, Unflushed, after, pending};
 use crate::kill::{expect, fresh, register_first, registered, replace_again, rerun};
@@ -110,37 +109,32 @@ fn after_every_power_cut(
     board: &Board,
     recording: &Recording,
     step: usize,
-    recover: impl Fn(&Board, &Site) -> Result<(), String> + Sync,
+    recover: impl Fn(&Board, &Site) -> Result<(), String>,
 ) {
     let states = states(recording);
     let chosen: Vec<&Left> = states.iter().step_by(step).collect();
-    let next = AtomicUsize::new(0);
-    let report = Mutex::new(String::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some((tree, signed, tokens)) =
-                    chosen.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let again = board.twin();
-                    if let (Some(tree), Some(token)) = (tokens, &again.token) {
-                        tree.write(&token.path("tokens"));
-                    }
-                    tree.write(&again.sota());
-                    let Recording { unsigned: no, signed: yes, .. } = recording;
-                    let site = if *signed { yes } else { no }.restore();
-                    let left = again.tree();
-                    if let Err(problem) = recover(&again, &site) {
-                        let text = format!(
-                            "signed: {signed}: {problem}\n-- left by the cut:\n{left}\n-- now:\n{}\n\n",
-                            again.tree()
-                        );
-                        report.lock().unwrap().push_str(&text);
-                    }
-                }
-            });
+    let mut report = String::new();
+    for (tree, signed, tokens) in &chosen {
+        board.wipe();
+        if let (Some(tree), Some(tokens)) = (tokens, board.tokens()) {
+            tree.write(&tokens);
         }
-    });
+        tree.write(&board.sota());
+        let Recording {
+            unsigned,
+            signed: after,
+            ..
+        } = recording;
+        let site = if *signed { after } else { unsigned }.restore();
+        let left = board.tree();
+        if let Err(problem) = recover(board, &site) {
+            let now = board.tree();
+            let _ = write!(
+                report,
+                "signed: {signed}: {problem}\n-- left by the cut:\n{left}\n-- now:\n{now}\n\n"
+            );
+        }
+    }
     println!(
         "{what}: {} of {} states that a power cut may leave, at {} points",
         chosen.len(),
@@ -148,7 +142,6 @@ fn after_every_power_cut(
         recording.steps.len() + 1
     );
     assert!(states.len() > 30, "only {} states", states.len());
-    let report = report.into_inner().unwrap();
     assert!(report.is_empty(), "{what}:\n{report}");
 }
 

@@ -132,14 +132,12 @@ impl Board {
         }
     }
 
-    /// One like this, with empty directories.
-    pub(crate) fn twin(&self) -> Self {
-        let mut twin = Self::new();
-        twin.name.clone_from(&self.name);
-        twin.extra.clone_from(&self.extra);
-        twin.foreign.clone_from(&self.foreign);
-        twin.token = self.token.as_ref().map(|_| SoftHsm::blank());
-        twin
+    /// Empties its directories: on a disk of the past it must be where it was, as `sota.toml` says.
+    pub(crate) fn wipe(&self) {
+        for dir in self.tokens().into_iter().chain([self.sota()]) {
+            fs::remove_dir_all(&dir).unwrap();
+            fs::create_dir(&dir).unwrap();
+        }
     }
 
     pub(crate) fn sota(&self) -> PathBuf {
