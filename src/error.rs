@@ -38,6 +38,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every class, in the order of its exit code.
+    pub const ALL: [Kind; 11] = [
+        Kind::AlreadyRegistered,
+        Kind::Busy,
+        Kind::Usage,
+        Kind::Answer,
+        Kind::Token,
+        Kind::Bug,
+        Kind::Storage,
+        Kind::Temporary,
+        Kind::Refused,
+        Kind::Unauthorised,
+        Kind::Configuration,
+    ];
+
     /// The process exit code of this class; documented, and never reused for something else.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -243,20 +258,7 @@ mod tests {
     #[test]
     fn exit_codes_are_distinct_and_as_documented() {
         let documented = [10, 11, 64, 65, 69, 70, 73, 75, 76, 77, 78];
-        let kinds = [
-            Kind::AlreadyRegistered,
-            Kind::Busy,
-            Kind::Usage,
-            Kind::Answer,
-            Kind::Token,
-            Kind::Bug,
-            Kind::Storage,
-            Kind::Temporary,
-            Kind::Refused,
-            Kind::Unauthorised,
-            Kind::Configuration,
-        ];
-        assert_eq!(kinds.map(Kind::exit_code), documented);
+        assert_eq!(Kind::ALL.map(Kind::exit_code), documented);
     }
 
     #[test]

@@ -208,24 +208,11 @@ fn is_retried(kind: Kind) -> bool {
 
 #[test]
 fn every_exit_code_is_tried_again_or_not_on_purpose() {
-    let kinds = [
-        Kind::AlreadyRegistered,
-        Kind::Busy,
-        Kind::Usage,
-        Kind::Answer,
-        Kind::Token,
-        Kind::Bug,
-        Kind::Storage,
-        Kind::Temporary,
-        Kind::Refused,
-        Kind::Unauthorised,
-        Kind::Configuration,
-    ];
     let text = source(UNIT);
     assert_eq!(values(&text, "Restart"), ["on-failure"]);
     let success = values(&text, "SuccessExitStatus");
     assert_eq!(success, [Kind::AlreadyRegistered.exit_code().to_string()]);
-    let mut expected: Vec<String> = kinds
+    let mut expected: Vec<String> = Kind::ALL
         .into_iter()
         .filter(|kind| !is_retried(*kind))
         .map(|kind| kind.exit_code().to_string())
