@@ -150,6 +150,7 @@ impl<'a> Run<'a> {
                 record.plan.identity.uuid
             ));
         }
+        journal.take_back()?;
         let KeyPlace::Token(place) = record.plan.key.clone() else {
             return Ok((journal, None));
         };

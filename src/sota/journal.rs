@@ -229,6 +229,21 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
+    /// Takes back files of an installation that was cut off and replaced nothing: left alone, they would
+    /// count as a registration.
+    pub(crate) fn take_back(&self) -> Result<()> {
+        if self.record.plan.replaces {
+            return Ok(());
+        }
+        for file in self.record.files() {
+            let found = self.sota.read_secret(&file.name, ANSWER_LIMIT)?;
+            if found.is_some_and(|found| **found == *file.text.expose().as_bytes()) {
+                self.sota.remove(&file.name)?;
+            }
+        }
+        Ok(())
+    }
+
     fn install_file(&self, file: &ReceivedFile) -> Result<()> {
         let ReceivedFile {
             name,

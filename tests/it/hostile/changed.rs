@@ -168,17 +168,17 @@ fn nothing_is_a_dead_end() {
     }
 }
 
-/// An orphan is remembered by runs that end without a registration.
+/// An orphan is remembered by runs that end without a registration, and half of one counts as none.
 #[test]
 fn an_orphan_is_named_by_the_run_that_ends_registered() {
-    let (board, server, _) = interrupted(Cut::Sent);
-    let refusing = ScriptedServer::always(Answer::whole(403, b""));
-    board
-        .register(&refusing.url(), ["--uuid", OTHER])
-        .expect(77)
-        .says(&[FIRST]);
-    assert_eq!(
-        again(&board, &server, &[])["orphans"],
-        serde_json::json!([FIRST])
-    );
+    for cut in [Cut::Sent, Cut::HalfInstalled] {
+        let (board, server, _) = interrupted(cut);
+        let refusing = ScriptedServer::always(Answer::whole(403, b""));
+        board
+            .register(&refusing.url(), ["--uuid", OTHER])
+            .expect(77)
+            .says(&[FIRST]);
+        let orphans = &again(&board, &server, &[])["orphans"];
+        assert_eq!(*orphans, serde_json::json!([FIRST]), "{cut:?}");
+    }
 }
