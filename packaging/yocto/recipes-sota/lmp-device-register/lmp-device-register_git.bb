@@ -24,7 +24,7 @@ require ${BPN}-crates.inc
 # A release tags a commit (v and the version) and then runs `scripts/yocto-crates --pin TAG`, which
 # writes its commit here and its crates beside this file. The name keeps the pin apart from the
 # SRCREV of an append for the C++ tool, whose file name is the same.
-SRCREV_agent = "1444fbe8c8596b141344031b77d31ddab4370e43"
+SRCREV_agent = "914d0e30874ae4b7236c22228c9750d7adbb3d27"
 # Where git unpacks: scarthgap has neither of the two variables.
 S = "${@os.path.join(d.getVar('UNPACKDIR') or d.getVar('WORKDIR'), \
     d.getVar('BB_GIT_DEFAULT_DESTSUFFIX') or 'git')}"
