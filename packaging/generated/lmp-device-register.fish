@@ -46,14 +46,14 @@ false\t''"
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l start-daemon -d 'Start the update client afterwards [true]' -r -f -a "true\t''
 false\t''"
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s T -l api-token -d 'API token (visible to others: prefer a file)' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l api-token-file -d 'Read the API token from the first line of FILE' -r -F
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l api-token-file -d 'Read the API token from the first line of FILE, or -' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s H -l api-token-header -d 'Header that carries the API token [OSF-TOKEN]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s m -l hsm-module -d 'PKCS#11 library or RFC 7512 URI: key on a token' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-token-label -d 'Label of the token [aktualizr]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s P -l hsm-pin -d 'User PIN (visible to others: prefer a file)' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-pin-file -d 'Read the user PIN from the first line of FILE' -r -F
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-pin-file -d 'Read the user PIN from the first line of FILE, or -' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -s S -l hsm-so-pin -d 'Security officer PIN, to initialise a token' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-so-pin-file -d 'Read the security officer PIN from FILE' -r -F
+complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l hsm-so-pin-file -d 'Read the security officer PIN from FILE, or -' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l retry-for -d 'Try again for so long; 0 is one attempt [120]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l device-api -d 'Registration API [$DEVICE_API, or the vendor\'s]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_needs_command" -l oauth-base -d 'Approval server [$OAUTH_BASE, or API\'s /oauth]' -r
@@ -100,14 +100,14 @@ false\t''"
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l start-daemon -d 'Start the update client afterwards [true]' -r -f -a "true\t''
 false\t''"
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s T -l api-token -d 'API token (visible to others: prefer a file)' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l api-token-file -d 'Read the API token from the first line of FILE' -r -F
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l api-token-file -d 'Read the API token from the first line of FILE, or -' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s H -l api-token-header -d 'Header that carries the API token [OSF-TOKEN]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s m -l hsm-module -d 'PKCS#11 library or RFC 7512 URI: key on a token' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-token-label -d 'Label of the token [aktualizr]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s P -l hsm-pin -d 'User PIN (visible to others: prefer a file)' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-pin-file -d 'Read the user PIN from the first line of FILE' -r -F
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-pin-file -d 'Read the user PIN from the first line of FILE, or -' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -s S -l hsm-so-pin -d 'Security officer PIN, to initialise a token' -r
-complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-so-pin-file -d 'Read the security officer PIN from FILE' -r -F
+complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l hsm-so-pin-file -d 'Read the security officer PIN from FILE, or -' -r -F
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l retry-for -d 'Try again for so long; 0 is one attempt [120]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l device-api -d 'Registration API [$DEVICE_API, or the vendor\'s]' -r
 complete -c lmp-device-register -n "__fish_lmp_device_register_using_subcommand auto" -l oauth-base -d 'Approval server [$OAUTH_BASE, or API\'s /oauth]' -r

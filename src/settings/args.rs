@@ -176,7 +176,7 @@ pub struct RegisterOptions {
         help_heading = "Authorisation"
     )]
     pub api_token: Option<Secret>,
-    /// Read the API token from the first line of FILE
+    /// Read the API token from the first line of FILE, or -
     #[arg(
         long,
         value_name = "FILE",
@@ -198,7 +198,7 @@ pub struct RegisterOptions {
     /// User PIN (visible to others: prefer a file)
     #[arg(short = 'P', long, value_name = "PIN", help_heading = "HSM (PKCS#11)")]
     pub hsm_pin: Option<Secret>,
-    /// Read the user PIN from the first line of FILE
+    /// Read the user PIN from the first line of FILE, or -
     #[arg(
         long,
         value_name = "FILE",
@@ -209,7 +209,7 @@ pub struct RegisterOptions {
     /// Security officer PIN, to initialise a token
     #[arg(short = 'S', long, value_name = "PIN", help_heading = "HSM (PKCS#11)")]
     pub hsm_so_pin: Option<Secret>,
-    /// Read the security officer PIN from FILE
+    /// Read the security officer PIN from FILE, or -
     #[arg(
         long,
         value_name = "FILE",

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::sota::directory::{Directory, is_there, read_text};
 
 /// Directory of `config.toml` and `conf.d`.
-const CONFIGURATION: &str = "/etc/lmp-device-register";
+const FOLDER: &str = "/etc/lmp-device-register";
 /// The most bytes of a file with settings or a secret.
 pub(super) const TEXT_LIMIT: usize = 64 * 1024;
 
@@ -30,7 +30,7 @@ pub(super) fn sources(
     needed: bool,
 ) -> Result<(Vec<Source>, Vec<String>)> {
     let typed = directory.is_some();
-    let directory = directory.unwrap_or(Path::new(CONFIGURATION));
+    let directory = directory.unwrap_or(Path::new(FOLDER));
     if !directory.is_dir() {
         if typed {
             return Err(Error::setting(format!("{directory:?} is no directory"))

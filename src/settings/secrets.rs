@@ -10,7 +10,7 @@ use super::token::module_uri;
 use crate::error::{Error, Result};
 use crate::key::pkcs11::UriPin;
 use crate::secret::Secret;
-use crate::sota::directory::{is_there, read_text};
+use crate::sota::directory::{is_there, read_standard_input, read_text};
 
 /// The secrets of a registration, as far as there are any.
 #[derive(Debug, Default)]
@@ -169,9 +169,14 @@ fn first(
     }
 }
 
-/// The first line of a file with a secret, without its end: white space may belong to it.
+/// The first line of a file with a secret, or of standard input, without its end: white space may
+/// belong to it.
 fn first_line(path: &Path) -> Result<Secret> {
-    let text = read_text(path, TEXT_LIMIT)?;
+    let text = if [Path::new("-"), Path::new("/dev/stdin")].contains(&path) {
+        read_standard_input(TEXT_LIMIT)?
+    } else {
+        read_text(path, TEXT_LIMIT)?
+    };
     match text.lines().next() {
         Some(line) if !line.trim().is_empty() => Ok(Secret::from(line)),
         _ => Err(Error::setting(format!(

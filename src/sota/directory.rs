@@ -277,10 +277,20 @@ pub(crate) fn is_there(path: &Path) -> bool {
 /// PIN or an API token: the text is wiped on drop. One that is unreadable is a wrong setting.
 pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let mut bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
+    let bytes = retry_on_intr(|| fs::open(path, flags, Mode::empty()))
         .map_err(|cause| failure("read", path, cause))
-        .and_then(|fd| read_limited(&fd, path, limit))
-        .map_err(|error| error.with_kind(Kind::Configuration))?;
+        .and_then(|fd| read_limited(&fd, path, limit));
+    text(bytes, path)
+}
+
+/// The same of standard input, to its end, whatever it is.
+pub(crate) fn read_standard_input(limit: usize) -> Result<Zeroizing<String>> {
+    let path = Path::new("standard input");
+    text(read_to_end(std::io::stdin(), path, 1024, limit), path)
+}
+
+fn text(bytes: Result<Zeroizing<Vec<u8>>>, path: &Path) -> Result<Zeroizing<String>> {
+    let mut bytes = bytes.map_err(|error| error.with_kind(Kind::Configuration))?;
     let text = String::from_utf8(std::mem::take(&mut *bytes));
     text.map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();
@@ -288,11 +298,9 @@ pub(crate) fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>> 
     })
 }
 
-/// Every buffer is wiped, also one that became too small: `Read::read_to_end` would leave pieces of
-/// the file on the stack and in the heap.
 pub(super) fn read_limited(fd: &OwnedFd, path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
-    let unread = |cause| failure("read", path, cause);
-    let facts = retry_on_intr(|| fs::fstat(fd.as_fd())).map_err(unread)?;
+    let facts =
+        retry_on_intr(|| fs::fstat(fd.as_fd())).map_err(|cause| failure("read", path, cause))?;
     // Opened without waiting, so that a pipe in the file's place cannot hang us.
     if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
         return Err(Error::new(
@@ -300,12 +308,24 @@ pub(super) fn read_limited(fd: &OwnedFd, path: &Path, limit: usize) -> Result<Ze
             format!("{path:?} is no regular file"),
         ));
     }
+    let expected = usize::try_from(facts.st_size).unwrap_or(limit);
+    read_to_end(fd, path, expected.min(limit), limit)
+}
+
+/// Every buffer is wiped, also one that became too small: `Read::read_to_end` would leave pieces of
+/// the file on the stack and in the heap.
+fn read_to_end(
+    fd: impl AsFd,
+    path: &Path,
+    expected: usize,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>> {
     // One byte more shows the end, or that the file is larger than it said.
-    let expected = usize::try_from(facts.st_size).unwrap_or(limit).min(limit);
     let mut content = Zeroizing::new(vec![0; expected + 1]);
     let mut length = 0;
     loop {
-        match retry_on_intr(|| rustix::io::read(fd, &mut content[length..])).map_err(unread)? {
+        let read = retry_on_intr(|| rustix::io::read(&fd, &mut content[length..]));
+        match read.map_err(|cause| failure("read", path, cause))? {
             0 => break,
             read => length += read,
         }

@@ -3,6 +3,7 @@
 use lmp_test_support::answers::{Backend, signing_server};
 use lmp_test_support::board::{Board, Run, TOKEN, run};
 use lmp_test_support::scripted::{Request, ScriptedServer};
+use lmp_test_support::tools::under;
 
 const UUID: &str = "67e67bf8-6f72-481d-a05e-bcf2784dd584";
 
@@ -210,4 +211,32 @@ fn a_usage_error_does_not_show_the_token() {
     let mut command = board.bare_command();
     command.args(["--api-token", TOKEN, "--api-token-file", "x"]);
     run(command).expect(64);
+}
+
+/// Nobody has to write a secret to a disk: standard input is a file, too, and may be a pipe.
+#[test]
+fn a_token_on_standard_input() {
+    for name in ["-", "/dev/stdin"] {
+        let (board, server) = (Board::new(), signing_server());
+        let mut command = board.local_command();
+        command.env("DEVICE_API", server.url());
+        command.args([
+            "--start-daemon",
+            "0",
+            "--retry-for",
+            "0",
+            "--api-token-file",
+            name,
+        ]);
+        let piped = format!("/bin/cat {:?} | \"$@\"", board.path("token"));
+        run(under("/bin/sh", ["-c", &piped, "sh"], &command)).expect(0);
+        assert_eq!(server.requests()[0].header("osf-token"), [TOKEN]);
+    }
+    let board = Board::new();
+    let nothing = ["--api-token-file", "-"];
+    let mut command = board.local_command();
+    command.args(nothing);
+    run(command)
+        .expect(78)
+        .says(&["the first line of \"-\" is empty"]);
 }
