@@ -5,6 +5,9 @@ use std::io::Write as _;
 
 use crate::error::Error;
 
+/// The most characters of somebody else's words that are shown: a server's, or a certificate's names.
+pub(crate) const WORDS_LIMIT: usize = 600;
+
 /// How urgent a line is: the priorities of syslog, as sd-daemon(3) writes them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Priority {
@@ -102,6 +105,15 @@ pub fn printable(text: &str) -> String {
         }
     }
     shown
+}
+
+/// At most [`WORDS_LIMIT`] characters of it.
+pub(crate) fn shortened(mut words: String) -> String {
+    if let Some((end, _)) = words.char_indices().nth(WORDS_LIMIT) {
+        words.truncate(end);
+        words.push_str("...");
+    }
+    words
 }
 
 /// One line to standard error. Nobody may be listening any more: that stops nothing.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::censor::Censor;
+use crate::report::shortened;
 
 /// Body of `POST {DEVICE_API}`. Every value is a string, the boolean too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +39,6 @@ pub(crate) fn toml_string(text: &str) -> String {
         .replace('\x7f', "\\u007f")
 }
 
-/// The most characters of a backend's own words that are shown.
-const WORDS_LIMIT: usize = 600;
-
 /// What a backend says about a failure, on one line: `message`, `errors`, `error_description` or
 /// `error` of a JSON object, a bare JSON string, the title of an HTML page, or plain text.
 #[must_use]
@@ -60,19 +58,21 @@ fn words(body: &[u8], censor: &Censor) -> String {
         Err(_) => html_title(text).unwrap_or_else(|| text.to_owned()),
     };
     // Before it is cut: the half of a secret is one.
-    let words = censor.clean(&words.split_whitespace().collect::<Vec<_>>().join(" "));
-    match words.char_indices().nth(WORDS_LIMIT) {
-        Some((end, _)) => format!("{}...", &words[..end]),
-        None => words,
-    }
+    shortened(censor.clean(&words.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 /// The line of an error about such an answer, without what the censor knows.
 #[must_use]
 pub(crate) fn answered(server: &str, status: u16, body: &[u8], censor: &Censor) -> String {
+    with_words(format!("the {server} answered {status}"), body, censor)
+}
+
+/// The same after a line of the caller's own.
+#[must_use]
+pub(crate) fn with_words(line: String, body: &[u8], censor: &Censor) -> String {
     match words(body, censor) {
-        words if words.is_empty() => format!("the {server} answered {status}"),
-        words => format!("the {server} answered {status}: {words}"),
+        words if words.is_empty() => line,
+        words => format!("{line}: {words}"),
     }
 }
 
@@ -123,6 +123,7 @@ fn html_title(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::WORDS_LIMIT;
 
     #[test]
     fn words_of_every_kind_of_answer() {

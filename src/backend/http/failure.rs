@@ -8,6 +8,7 @@ use reqwest::Url;
 
 use super::timing::Late;
 use crate::error::{Error, Kind};
+use crate::report::shortened;
 
 mod tls;
 
@@ -15,9 +16,6 @@ pub(crate) use tls::TlsFailure;
 
 /// What an operation comes to that its limit ended.
 const TIMED_OUT: &str = "operation timed out";
-
-/// The most characters of a cause: a certificate's names are among them, however many it has.
-const CAUSE_LIMIT: usize = 600;
 
 /// No answer.
 #[derive(Debug)]
@@ -146,12 +144,8 @@ fn innermost(error: reqwest::Error) -> String {
         next = error.source();
     }
     let skip = words.len().saturating_sub(2);
-    let mut words = words.split_off(skip).join(": ");
-    if let Some((end, _)) = words.char_indices().nth(CAUSE_LIMIT) {
-        words.truncate(end);
-        words.push_str("...");
-    }
-    words
+    // A certificate's names may be among them, however many it has.
+    shortened(words.split_off(skip).join(": "))
 }
 
 fn find_tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

@@ -11,7 +11,7 @@ use crate::backend::censor::Censor;
 use crate::backend::http::{
     Client, ClientIdentity, NoAnswer, Request, Timeouts, TlsFailure, Trust,
 };
-use crate::backend::wire::{answered, backend_words};
+use crate::backend::wire::{answered, with_words};
 use crate::error::{Error, Kind, Result};
 use crate::key::TlsKey;
 use crate::sota::files::ANSWER_LIMIT;
@@ -69,19 +69,15 @@ fn probe(
         })
         .map_err(|unanswered| key.take_error().unwrap_or_else(|| explained(unanswered)))?;
     match answer.status {
-        status @ (401 | 403) => {
-            let words = backend_words(&answer.body);
-            let words = if words.is_empty() {
-                words
-            } else {
-                format!(": {words}")
-            };
-            Err(Error::new(
-                Kind::Unauthorised,
-                format!("the Device Gateway refuses this device with status {status}{words}"),
-            )
-            .hint("look the device up on the backend: it may have been deleted or denied"))
-        }
+        status @ (401 | 403) => Err(Error::new(
+            Kind::Unauthorised,
+            with_words(
+                format!("the Device Gateway refuses this device with status {status}"),
+                &answer.body,
+                &Censor::default(),
+            ),
+        )
+        .hint("look the device up on the backend: it may have been deleted or denied")),
         status @ 500.. => Err(Error::new(
             Kind::Temporary,
             answered("Device Gateway", status, &answer.body, &Censor::default()),
