@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         } = *self;
         preflight::check_space(sota)?;
         let leftover = leftover.map(|journal| self.clear(journal)).transpose()?;
-        let (mut journal, reused) = leftover.unzip();
+        let (journal, reused) = leftover.unzip();
         let reused = reused.flatten();
         let token_uuid = match (&settings.uuid, self.keys.token()) {
             (None, Some(token)) => token.open(None)?.uuid()?,
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             key,
             replaces,
         };
-        let mut journal = match journal.take() {
+        let mut journal = match journal {
             Some(mut journal) => {
                 journal.begin_anew(plan)?;
                 journal
@@ -163,9 +163,7 @@ impl<'a> Run<'a> {
         } else {
             let known = record.may_be_known();
             journal.abandon(known)?;
-            if let Some(token) = self.keys.token_of(&place) {
-                token.undo(&place)?;
-            }
+            self.keys.undo(&journal.record().plan.key)?;
         }
         Ok((journal, None))
     }
@@ -283,11 +281,7 @@ impl<'a> Run<'a> {
     /// Rolls back, and reports the first error; one of the rollback is a warning beside it.
     fn give_up(&mut self, mut journal: Journal<'_>, error: Error) -> Error {
         let undone = journal.abandon(false).and_then(|()| {
-            if let KeyPlace::Token(place) = &journal.record().plan.key
-                && let Some(token) = self.keys.token_of(place)
-            {
-                token.undo(place)?;
-            }
+            self.keys.undo(&journal.record().plan.key)?;
             journal.close()
         });
         if let Err(second) = undone {

@@ -28,20 +28,21 @@ impl DeviceKey {
     /// A software key.
     pub(crate) fn software(key: SoftwareKey) -> Self {
         let point = key.point();
-        Self {
-            place: Place::Software(key),
-            point,
-            error: Mutex::new(None),
-        }
+        Self::new(Place::Software(key), point)
     }
 
     /// A key on a token, which must stay open while this is used.
     pub(crate) fn on_token(key: TokenKey) -> Self {
         let point = key.point();
+        Self::new(Place::Token(key), point)
+    }
+
+    fn new(place: Place, point: [u8; POINT_BYTES]) -> Self {
+        let error = Mutex::new(None);
         Self {
-            place: Place::Token(key),
+            place,
             point,
-            error: Mutex::new(None),
+            error,
         }
     }
 

@@ -110,9 +110,7 @@ pub(super) fn install(
         if let Some(warning) = forsaken_pair(sota, &place)? {
             reporter.warn(&warning);
         }
-        if let KeyPlace::Token(place) = &place
-            && let Some(token) = keys.token_of(place)
-        {
+        if let Some((token, place)) = keys.token_at(&place) {
             let files = journal.record().files();
             let certificate = files.iter().find(|file| file.name == CERTIFICATE);
             let text = certificate.map_or("", |file| file.text.expose());
@@ -128,13 +126,7 @@ pub(super) fn install(
         ..describe(sota, journal.record())?
     };
     // The device is registered whatever happens now; the next run cleans up what is left.
-    let retired = match &place {
-        KeyPlace::Token(place) => match keys.token_of(place) {
-            Some(token) => token.retire_predecessor(place, sota),
-            None => Ok(()),
-        },
-        KeyPlace::Software => Ok(()),
-    };
+    let retired = keys.retire_predecessor(&place, sota);
     if let Err(error) = retired.and_then(|()| journal.close()) {
         reporter.warn(&error.full_message());
     }

@@ -81,6 +81,33 @@ impl<'a> KeyStore<'a> {
         }
     }
 
+    /// Removes what a run made that gives up, unless the settings mean another token by now.
+    pub(super) fn undo(&mut self, place: &KeyPlace) -> Result<()> {
+        match self.token_at(place) {
+            Some((token, place)) => token.undo(place),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the objects that a registration in use replaced, unless the settings mean another token.
+    pub(super) fn retire_predecessor(&mut self, place: &KeyPlace, sota: &Directory) -> Result<()> {
+        match self.token_at(place) {
+            Some((token, place)) => token.retire_predecessor(place, sota),
+            None => Ok(()),
+        }
+    }
+
+    /// The token that holds the key, if it is on one, and these settings are about that one.
+    pub(super) fn token_at<'p>(
+        &mut self,
+        place: &'p KeyPlace,
+    ) -> Option<(&mut TokenStore<'a>, &'p TokenPlace)> {
+        match place {
+            KeyPlace::Software => None,
+            KeyPlace::Token(place) => Some((self.token_of(place)?, place)),
+        }
+    }
+
     /// The backend's configuration with what its readers must know of the token.
     pub(super) fn configure(&mut self, place: &KeyPlace, sent: SotaToml) -> Result<SotaToml> {
         match place {
@@ -239,19 +266,14 @@ impl TokenStore<'_> {
 
     /// Removes the objects that this registration replaced, once `sota.toml` names its own. If it
     /// names others by now (fioconfig has renewed the key), nothing is touched.
-    pub(super) fn retire_predecessor(
-        &mut self,
-        place: &TokenPlace,
-        sota: &Directory,
-    ) -> Result<()> {
+    fn retire_predecessor(&mut self, place: &TokenPlace, sota: &Directory) -> Result<()> {
         if place.supersedes && ids_in_use(sota)? == Some(place.ids) {
             self.logged_in(Some(place))?.remove_others(place.ids)?;
         }
         Ok(())
     }
 
-    /// Removes what a run made that gives up.
-    pub(super) fn undo(&mut self, place: &TokenPlace) -> Result<()> {
+    fn undo(&mut self, place: &TokenPlace) -> Result<()> {
         self.logged_in(Some(place))?.remove(place.ids)
     }
 }
