@@ -237,7 +237,7 @@ impl<'a> Journal<'a> {
         }
         for file in self.record.files() {
             let found = self.sota.read_secret(&file.name, ANSWER_LIMIT)?;
-            if found.is_some_and(|found| **found == *file.text.expose().as_bytes()) {
+            if file.is_in(found.as_ref()) {
                 self.sota.remove(&file.name)?;
             }
         }
@@ -313,11 +313,11 @@ fn committed(sota: &Directory, record: Record) -> Result<Record> {
     };
     for file in record.files() {
         let found = sota.read_secret(&file.name, ANSWER_LIMIT)?;
-        let found = found.map(|text| sha256(&text));
-        let is_in_place = found.as_deref() == Some(&sha256(file.text.expose().as_bytes()));
-        let was_changed =
-            file.name == CONFIGURATION && found.is_some() && found != installation.replaces;
-        if !is_in_place && !was_changed {
+        let was_changed = || {
+            let found = found.as_ref().map(|text| sha256(text));
+            file.name == CONFIGURATION && found.is_some() && found != installation.replaces
+        };
+        if !file.is_in(found.as_ref()) && !was_changed() {
             return Ok(record);
         }
     }

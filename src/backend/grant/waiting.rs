@@ -1,4 +1,4 @@
-//! Pure: the device grant (RFC 8628) as a state machine. Time is handed in; `authorise` does the
+//! Pure: the device grant (RFC 8628) as a state machine. Time is handed in; `grant` does the
 //! talking and the waiting.
 
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::secret::Secret;
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// The longest pause after connections that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// What a poll brought.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Poll<'a> {

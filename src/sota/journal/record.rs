@@ -1,6 +1,7 @@
 //! Pure: what a journal remembers.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::key::pkcs11::Ids;
 use crate::secret::Secret;
@@ -148,6 +149,11 @@ impl ReceivedFile {
             text,
             private: true,
         }
+    }
+
+    /// Whether that is what was found under its name.
+    pub(super) fn is_in(&self, found: Option<&Zeroizing<Vec<u8>>>) -> bool {
+        found.is_some_and(|found| **found == *self.text.expose().as_bytes())
     }
 }
 
